@@ -1,0 +1,94 @@
+//! What a running kernel may ask of its surroundings.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+
+use thiserror::Error;
+
+/// Tells a running kernel whether its result is still wanted.
+///
+/// A kernel polls [`Context::check`] at least once a millisecond of work, and returns when it fails.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    deadline: Option<Instant>,
+    stop_flags: Vec<Arc<AtomicBool>>,
+}
+
+/// The result of a kernel is no longer wanted: the caller has gone, or the deadline has passed.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("stopped before the result was complete")]
+pub struct Stopped;
+
+// === impl Context ===
+
+impl Context {
+    /// Returns this context with the instant after which a result is worthless.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Option<Instant>) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Returns this context with one more flag that stops the kernel once it is true.
+    #[must_use]
+    pub fn with_stop_flag(mut self, flag: Arc<AtomicBool>) -> Self {
+        self.stop_flags.push(flag);
+        self
+    }
+
+    /// Returns an error if the kernel should stop. Takes some tens of nanoseconds.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`] if a stop flag is set or the deadline has passed.
+    pub fn check(&self) -> Result<(), Stopped> {
+        let flagged = self
+            .stop_flags
+            .iter()
+            .any(|flag| flag.load(Ordering::Relaxed));
+        let expired = self
+            .deadline
+            .is_some_and(|deadline| Instant::now() >= deadline);
+        if flagged || expired {
+            Err(Stopped)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn goes_on_without_a_reason_to_stop() {
+        let later = Instant::now() + Duration::from_secs(60);
+        let context = Context::default().with_deadline(Some(later));
+        assert_eq!(context.check(), Ok(()));
+    }
+
+    #[test]
+    fn stops_when_the_deadline_has_passed() {
+        let context = Context::default().with_deadline(Some(Instant::now()));
+        assert_eq!(context.check(), Err(Stopped));
+    }
+
+    #[test]
+    fn stops_when_any_flag_is_set() {
+        let flag = Arc::new(AtomicBool::new(false));
+        let context = Context::default()
+            .with_stop_flag(Arc::default())
+            .with_stop_flag(Arc::clone(&flag));
+        assert_eq!(context.check(), Ok(()));
+        flag.store(true, Ordering::Relaxed);
+        assert_eq!(context.check(), Err(Stopped));
+    }
+}
