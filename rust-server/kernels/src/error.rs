@@ -57,6 +57,9 @@ pub enum ArgumentFault {
     /// A number with a fractional part was given for an integer.
     #[error("Input should be a valid integer, got a number with a fractional part")]
     Fraction,
+    /// A number that is beyond every finite one was given.
+    #[error("Input should be a finite number")]
+    NotFinite,
     /// A string that is no integer was given for an integer.
     #[error("Input should be a valid integer, unable to parse string as an integer")]
     UnparsableInteger,
@@ -95,6 +98,7 @@ impl ArgumentFault {
             | Self::Repeated
             | Self::WrongType { .. }
             | Self::Fraction
+            | Self::NotFinite
             | Self::UnparsableInteger => None,
         }
     }

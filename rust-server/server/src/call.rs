@@ -1,0 +1,154 @@
+//! What is known of one call, from its first header to its log line.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
+
+use http::{Extensions, HeaderMap, HeaderValue};
+
+/// The metadata key that carries the request id, both ways.
+pub const REQUEST_ID: &str = "x-request-id";
+/// The longest request id that is taken over from a caller.
+const LONGEST_REQUEST_ID: usize = 128;
+
+/// One call. Cheap to clone; travels in the extensions of the request.
+#[derive(Clone, Debug)]
+pub struct Call(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    method: String,
+    request_id: HeaderValue,
+    started: Instant,
+    deadline: Option<Instant>,
+    work: OnceLock<Work>,
+}
+
+/// What a call asked for, as far as the log tells.
+#[derive(Clone, Debug)]
+pub struct Work {
+    /// The kernel.
+    pub kernel: &'static str,
+    /// How many numbers went in; 0 if that is not known.
+    pub count: usize,
+}
+
+// === impl Call ===
+
+impl Call {
+    /// Begins a call with the path and the headers of its request.
+    pub fn begin(path: &str, headers: &HeaderMap) -> Self {
+        let started = Instant::now();
+        let timeout = headers.get("grpc-timeout").and_then(parse_timeout);
+        Self(Arc::new(Inner {
+            method: path.trim_start_matches('/').to_owned(),
+            request_id: request_id(headers),
+            started,
+            deadline: timeout.and_then(|timeout| started.checked_add(timeout)),
+            work: OnceLock::new(),
+        }))
+    }
+
+    /// Returns the call that a request belongs to; one without name or deadline if none was put there.
+    pub fn of(extensions: &Extensions) -> Self {
+        let call = extensions.get::<Self>().cloned();
+        call.unwrap_or_else(|| Self::begin("", &HeaderMap::new()))
+    }
+
+    /// Returns the service and method, `offgil.v1.ComputeService/SumSquares`.
+    pub fn method(&self) -> &str {
+        &self.0.method
+    }
+
+    /// Returns the id that the caller gave or, without one, an id made up here.
+    pub fn request_id(&self) -> &HeaderValue {
+        &self.0.request_id
+    }
+
+    /// Returns when the call began.
+    pub fn started(&self) -> Instant {
+        self.0.started
+    }
+
+    /// Returns the instant after which the result is worthless.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.0.deadline
+    }
+
+    /// Notes what the call asked for. The first note counts.
+    pub fn note(&self, kernel: &'static str, count: usize) {
+        self.0.work.get_or_init(|| Work { kernel, count });
+    }
+
+    /// Returns what was noted.
+    pub fn work(&self) -> Option<&Work> {
+        self.0.work.get()
+    }
+}
+
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    let given = headers.get(REQUEST_ID).filter(|id| {
+        let id = id.as_bytes();
+        (1..=LONGEST_REQUEST_ID).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic)
+    });
+    given.cloned().unwrap_or_else(|| {
+        let id = uuid::Uuid::new_v4().simple().to_string();
+        HeaderValue::try_from(id).expect("hexadecimal digits are a header value")
+    })
+}
+
+/// Parses a `grpc-timeout`: at most 8 digits and a unit.
+///
+/// A malformed one is treated as absent, as the gRPC implementations do.
+fn parse_timeout(value: &HeaderValue) -> Option<Duration> {
+    let text = value.to_str().ok()?;
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let amount = digits.parse().ok()?;
+    Some(match unit {
+        "H" => Duration::from_secs(3600 * amount),
+        "M" => Duration::from_secs(60 * amount),
+        "S" => Duration::from_secs(amount),
+        "m" => Duration::from_millis(amount),
+        "u" => Duration::from_micros(amount),
+        "n" => Duration::from_nanos(amount),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_timeouts_in_every_unit() {
+        let parse = |text| parse_timeout(&HeaderValue::from_static(text));
+        assert_eq!(parse("1H"), Some(Duration::from_secs(3600)));
+        assert_eq!(parse("2M"), Some(Duration::from_secs(120)));
+        assert_eq!(parse("99999999S"), Some(Duration::from_secs(99_999_999)));
+        assert_eq!(parse("250m"), Some(Duration::from_millis(250)));
+        assert_eq!(parse("7u"), Some(Duration::from_micros(7)));
+        assert_eq!(parse("7n"), Some(Duration::from_nanos(7)));
+        for malformed in ["", "S", "1", "-1S", "+1S", "1s", "123456789S", "1.5S"] {
+            assert_eq!(parse(malformed), None, "{malformed:?}");
+        }
+    }
+
+    #[test]
+    fn takes_over_only_harmless_request_ids() {
+        let id = |given: &[u8]| {
+            let given = HeaderValue::from_bytes(given).expect("a header value");
+            request_id(&HeaderMap::from_iter([(
+                http::HeaderName::from_static(REQUEST_ID),
+                given,
+            )]))
+        };
+        assert_eq!(id(b"abc-123"), "abc-123");
+        for refused in [&b""[..], b"two words", "é".as_bytes(), &[b'x'; 129]] {
+            assert_eq!(id(refused).len(), 32);
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Tests of reading and writing together.
+
+use offgil_kernels::{Catalogue, Value};
+use proptest::prelude::*;
+
+use super::*;
+
+fn read(text: &str, strictness: Strictness) -> Result<Vec<Value>, Error> {
+    let catalogue = Catalogue::built_in();
+    let kernel = catalogue.get("process_numbers").expect("it is built in");
+    let arguments = read_arguments(kernel.spec(), text.as_bytes(), strictness)?;
+    Ok(arguments.values().to_vec())
+}
+
+fn numbers(list: &[i64], rounds: i64) -> Result<Vec<Value>, Error> {
+    Ok(vec![
+        Value::Int64Vector(list.to_vec()),
+        Value::Int64(rounds),
+    ])
+}
+
+/// Returns the field and the kind of the fault that lax reading finds.
+fn fault(text: &str) -> (String, &'static str) {
+    match read(text, Strictness::Lax) {
+        Err(Error::Argument { field, kind, .. }) => (field, kind),
+        other => panic!("{text} gives {other:?}"),
+    }
+}
+
+#[test]
+fn reads_arguments_in_any_order_with_defaults() {
+    for strictness in [Strictness::Strict, Strictness::Lax] {
+        let read = |text| read(text, strictness);
+        assert_eq!(read(r#"{"numbers":[1,-2]}"#), numbers(&[1, -2], 1000));
+        assert_eq!(
+            read(r#" { "rounds" : 3 , "numbers" : [ ] } "#),
+            numbers(&[], 3)
+        );
+        assert_eq!(read(r#"{"n\u0075mbers":[-0]}"#), numbers(&[0], 1000));
+    }
+}
+
+#[test]
+fn reads_the_whole_range() {
+    let text = format!(r#"{{"numbers":[{},{}]}}"#, i64::MIN, i64::MAX);
+    assert_eq!(
+        read(&text, Strictness::Strict),
+        numbers(&[i64::MIN, i64::MAX], 1000)
+    );
+}
+
+#[test]
+fn coerces_only_when_lax() {
+    for (element, number) in [
+        ("3.0", 3),
+        ("-3e2", -300),
+        ("true", 1),
+        ("false", 0),
+        (r#""3""#, 3),
+        (r#""-42""#, -42),
+    ] {
+        let text = format!(r#"{{"numbers":[{element}]}}"#);
+        assert_eq!(
+            read(&text, Strictness::Lax),
+            numbers(&[number], 1000),
+            "{text}"
+        );
+        assert!(read(&text, Strictness::Strict).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn takes_the_last_of_repeated_members_and_ignores_unknown_ones_only_when_lax() {
+    let repeated = r#"{"numbers":["x"],"numbers":[1],"unknown":{"a":[null]}}"#;
+    assert_eq!(read(repeated, Strictness::Lax), numbers(&[1], 1000));
+    let strict = |text| match read(text, Strictness::Strict) {
+        Err(Error::Argument { field, kind, .. }) => (field, kind),
+        other => panic!("{text} gives {other:?}"),
+    };
+    assert_eq!(strict(repeated), ("numbers".into(), "repeated"));
+    assert_eq!(
+        strict(r#"{"numbers":[],"m":1}"#),
+        ("m".into(), "extra_forbidden")
+    );
+}
+
+#[test]
+fn locates_faults() {
+    for (text, field, kind) in [
+        ("[1]", "", "model_attributes_type"),
+        ("null", "", "model_attributes_type"),
+        ("{}", "numbers", "missing"),
+        (r#"{"numbers":null}"#, "numbers", "list_type"),
+        (r#"{"numbers":"12"}"#, "numbers", "list_type"),
+        (r#"{"numbers":{"a":1}}"#, "numbers", "list_type"),
+        (r#"{"numbers":[1,"x"]}"#, "numbers[1]", "int_parsing"),
+        (r#"{"numbers":[1,2,1.5]}"#, "numbers[2]", "int_from_float"),
+        (r#"{"numbers":[null]}"#, "numbers[0]", "int_type"),
+        (r#"{"numbers":[[1]]}"#, "numbers[0]", "int_type"),
+        (r#"{"numbers":[{"a":[1]}]}"#, "numbers[0]", "int_type"),
+        (r#"{"numbers":[1e400]}"#, "numbers[0]", "finite_number"),
+        (
+            r#"{"numbers":[9223372036854775808]}"#,
+            "numbers[0]",
+            "less_than_equal",
+        ),
+        (
+            r#"{"numbers":[-9223372036854775809]}"#,
+            "numbers[0]",
+            "greater_than_equal",
+        ),
+        (
+            r#"{"numbers":[99999999999999999999]}"#,
+            "numbers[0]",
+            "less_than_equal",
+        ),
+        (
+            r#"{"numbers":[],"rounds":1000001}"#,
+            "rounds",
+            "less_than_equal",
+        ),
+        (
+            r#"{"numbers":[],"rounds":-1}"#,
+            "rounds",
+            "greater_than_equal",
+        ),
+        (r#"{"numbers":[],"rounds":null}"#, "rounds", "int_type"),
+    ] {
+        assert_eq!(fault(text), (field.to_owned(), kind), "{text}");
+    }
+}
+
+#[test]
+fn finds_syntax_errors_before_type_errors_and_says_where() {
+    for (text, position) in [
+        ("", 0),
+        ("{", 1),
+        (r#"{"numbers":[NaN]}"#, 12),
+        ("{\"numbers\":[\"x\"],\n\"rounds\":}", 26),
+        (r#"{"numbers":[1,]}"#, 14),
+        (r#"{"numbers":[01]}"#, 13),
+        (r#"{"numbers":[1]} x"#, 16),
+        ("[1", 2),
+    ] {
+        match read(text, Strictness::Lax) {
+            Err(Error::Json {
+                position: found, ..
+            }) => assert!(
+                found.abs_diff(position) <= 1,
+                "{text}: found {found}, not {position}"
+            ),
+            other => panic!("{text} gives {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn survives_deep_nesting() {
+    let deep = "[".repeat(1_000_000);
+    assert!(matches!(
+        read(&deep, Strictness::Lax),
+        Err(Error::Json { .. })
+    ));
+    let inside = format!(
+        r#"{{"numbers":[{}{}]}}"#,
+        "[".repeat(10_000),
+        "]".repeat(10_000)
+    );
+    assert!(read(&inside, Strictness::Lax).is_err());
+}
+
+proptest! {
+    #[test]
+    fn reads_what_it_writes(list: Vec<i64>) {
+        let catalogue = Catalogue::built_in();
+        let spec = catalogue.get("process_numbers").expect("it is built in").spec();
+        let count = list.len() as i64;
+        let values = [Value::Int64(count), Value::Int64Vector(list.clone())];
+        let text = String::from_utf8(write_results(spec, &values)).expect("JSON is UTF-8");
+        let written = text.replace("processed_result", "numbers");
+        prop_assert_eq!(read(&written, Strictness::Lax), numbers(&list, 1000));
+    }
+
+    #[test]
+    fn never_panics(text in r#"[\[\]{}:,"0-9eE.+\-a-z \n\\]{0,64}"#) {
+        let _ = read(&text, Strictness::Lax);
+        let _ = read(&text, Strictness::Strict);
+    }
+}

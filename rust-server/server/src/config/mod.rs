@@ -1,0 +1,75 @@
+//! What the operator decides: read once from flags and environment, all faults reported together.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+mod flags;
+mod parse;
+
+pub use flags::{Flags, Subcommand};
+pub use parse::Fault;
+
+/// The address of a server that is told nothing else.
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:50051";
+
+/// The configuration of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Where to listen on TCP.
+    pub listen: Option<SocketAddr>,
+    /// Where to listen on a Unix socket.
+    pub uds: Option<PathBuf>,
+    /// Threads in each pool, and threads that serve connections.
+    pub threads: usize,
+    /// What one caller may ask for.
+    pub limits: Limits,
+    /// How many jobs may wait in each lane.
+    pub max_queue: usize,
+    /// How many connections may be open.
+    pub max_connections: usize,
+    /// After this time a TCP connection is closed gracefully, so that callers look for new replicas.
+    pub max_connection_age: Option<Duration>,
+    /// How long calls in flight may go on after the signal to stop.
+    pub drain_timeout: Duration,
+    /// How the log is written.
+    pub log_format: LogFormat,
+    /// What the log holds, in the syntax of `tracing_subscriber::EnvFilter`.
+    pub log_level: String,
+    /// The process whose end is this server's end.
+    pub exit_with_parent: Option<u32>,
+}
+
+/// What one caller may ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one message.
+    pub max_message_bytes: usize,
+    /// Bytes of a body that comes in chunks.
+    pub max_body_bytes: usize,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    /// Text for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+// === impl Config ===
+
+impl Config {
+    /// Reads every flag.
+    ///
+    /// # Errors
+    ///
+    /// All faults, of all flags.
+    pub fn from_flags(flags: &Flags) -> Result<Self, Vec<Fault>> {
+        parse::config(flags)
+    }
+}
+
+#[cfg(test)]
+mod tests;

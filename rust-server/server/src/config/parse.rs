@@ -1,0 +1,208 @@
+//! From text to configuration, collecting every fault on the way.
+
+use std::{fmt, net::SocketAddr, num::NonZero, path::PathBuf, str::FromStr, time::Duration};
+
+use bytesize::ByteSize;
+use tracing_subscriber::EnvFilter;
+
+use super::{Config, DEFAULT_LISTEN, Flags, Limits, LogFormat};
+
+/// The longest path of a Unix socket: the system's structure holds 108 bytes, the last one a zero.
+const LONGEST_SOCKET_PATH: usize = 107;
+
+/// A flag that cannot be used as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    flag: &'static str,
+    message: String,
+}
+
+#[derive(Default)]
+struct Faults(Vec<Fault>);
+
+pub(super) fn config(flags: &Flags) -> Result<Config, Vec<Fault>> {
+    let mut faults = Faults::default();
+    let config = Config {
+        listen: listen(flags, &mut faults),
+        uds: uds(flags, &mut faults),
+        threads: faults.number("threads", &flags.threads, 1, available_cores()),
+        limits: Limits {
+            max_message_bytes: faults.size("max-message-bytes", &flags.max_message_bytes, 64),
+            max_body_bytes: faults.size("max-body-bytes", &flags.max_body_bytes, 256),
+        },
+        max_queue: faults.number("max-queue", &flags.max_queue, 0, 1024),
+        max_connections: faults.number("max-connections", &flags.max_connections, 1, 1024),
+        max_connection_age: Some(faults.duration(
+            "max-connection-age",
+            &flags.max_connection_age,
+            0,
+        ))
+        .filter(|age| !age.is_zero()),
+        drain_timeout: faults.duration("drain-timeout", &flags.drain_timeout, 30),
+        log_format: log_format(flags, &mut faults),
+        log_level: log_level(flags, &mut faults),
+        exit_with_parent: parent(flags, &mut faults),
+    };
+    if config.listen.is_none() && config.uds.is_none() && faults.0.is_empty() {
+        faults.add(
+            "listen",
+            "there is nothing to listen on; give --listen or --uds",
+        );
+    }
+    if faults.0.is_empty() {
+        Ok(config)
+    } else {
+        Err(faults.0)
+    }
+}
+
+fn listen(flags: &Flags, faults: &mut Faults) -> Option<SocketAddr> {
+    let text = match (&flags.listen, &flags.uds) {
+        (Some(text), _) if text == "none" => return None,
+        (Some(text), _) => text,
+        (None, Some(_)) => return None,
+        (None, None) => DEFAULT_LISTEN,
+    };
+    let Ok(address) = text.parse::<SocketAddr>() else {
+        faults.add(
+            "listen",
+            format!("{text:?} is no IP address with a port, such as {DEFAULT_LISTEN}"),
+        );
+        return None;
+    };
+    let allowed = match flags.allow_plaintext.as_deref() {
+        None | Some("" | "0" | "false") => false,
+        Some("1" | "true") => true,
+        Some(other) => {
+            faults.add(
+                "allow-plaintext",
+                format!("{other:?} is neither true nor false"),
+            );
+            true
+        }
+    };
+    if !allowed && !address.ip().is_loopback() {
+        faults.add(
+            "listen",
+            format!("other machines reach {address}, and nothing is encrypted; if the network is trusted, add --allow-plaintext"),
+        );
+    }
+    Some(address)
+}
+
+fn uds(flags: &Flags, faults: &mut Faults) -> Option<PathBuf> {
+    let path = flags.uds.as_ref()?;
+    if path.is_empty() {
+        faults.add("uds", "the path is empty");
+    } else if path.len() > LONGEST_SOCKET_PATH {
+        faults.add(
+            "uds",
+            format!(
+                "the path has {} bytes; a socket's path has at most {LONGEST_SOCKET_PATH}",
+                path.len()
+            ),
+        );
+    }
+    Some(path.into())
+}
+
+fn log_format(flags: &Flags, faults: &mut Faults) -> LogFormat {
+    match flags.log_format.as_deref() {
+        None | Some("auto") => LogFormat::Auto,
+        Some("text") => LogFormat::Text,
+        Some("json") => LogFormat::Json,
+        Some(other) => {
+            faults.add(
+                "log-format",
+                format!("{other:?} is none of auto, text, json"),
+            );
+            LogFormat::Auto
+        }
+    }
+}
+
+fn log_level(flags: &Flags, faults: &mut Faults) -> String {
+    let level = flags.log.as_deref().unwrap_or("info");
+    if let Err(error) = EnvFilter::try_new(level) {
+        faults.add("log", format!("{level:?}: {error}"));
+    }
+    level.to_owned()
+}
+
+fn parent(flags: &Flags, faults: &mut Faults) -> Option<u32> {
+    let text = flags.exit_with_parent.as_ref()?;
+    let parent = text.parse().ok().filter(|pid| *pid > 0);
+    if parent.is_none() {
+        faults.add("exit-with-parent", format!("{text:?} is no process id"));
+    }
+    parent
+}
+
+fn available_cores() -> usize {
+    // Honours the CPU quota of a container as well as the affinity of the process.
+    std::thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+// === impl Faults ===
+
+impl Faults {
+    fn add(&mut self, flag: &'static str, message: impl Into<String>) {
+        let message = message.into();
+        self.0.push(Fault { flag, message });
+    }
+
+    fn number(
+        &mut self,
+        flag: &'static str,
+        text: &Option<String>,
+        least: usize,
+        default: usize,
+    ) -> usize {
+        let Some(text) = text else { return default };
+        match text.parse() {
+            Ok(number) if number >= least => number,
+            _ => {
+                self.add(flag, format!("{text:?} is no whole number from {least}"));
+                default
+            }
+        }
+    }
+
+    fn size(&mut self, flag: &'static str, text: &Option<String>, default_mib: u64) -> usize {
+        let size = match text {
+            None => ByteSize::mib(default_mib),
+            Some(text) => ByteSize::from_str(text).unwrap_or_default(),
+        };
+        // The length of a gRPC message has 32 bits.
+        let size = usize::try_from(size.as_u64()).unwrap_or(usize::MAX);
+        if !(1024..=u32::MAX as usize).contains(&size) {
+            let text = text.as_deref().unwrap_or_default();
+            self.add(
+                flag,
+                format!("{text:?} is no size from 1KiB to 4GiB, such as 64MiB"),
+            );
+        }
+        size
+    }
+
+    fn duration(&mut self, flag: &'static str, text: &Option<String>, default: u64) -> Duration {
+        let default = Duration::from_secs(default);
+        let Some(text) = text else { return default };
+        humantime::parse_duration(text).unwrap_or_else(|error| {
+            self.add(
+                flag,
+                format!("{text:?} is no duration such as 30s: {error}"),
+            );
+            default
+        })
+    }
+}
+
+// === impl Fault ===
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let variable = self.flag.replace('-', "_").to_uppercase();
+        write!(f, "--{} / OFFGIL_{variable}: {}", self.flag, self.message)
+    }
+}

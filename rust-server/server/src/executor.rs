@@ -1,0 +1,174 @@
+//! Where jobs run: on rayon pools, never on a thread that serves connections.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+
+use offgil_kernels::Context;
+use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+use tokio::sync::oneshot;
+
+use crate::{
+    admission::{Lane, Permit},
+    error::GivenUp,
+};
+
+/// Runs jobs on a pool for each lane.
+#[derive(Debug)]
+pub struct Executor {
+    quick: ThreadPool,
+    bulk: ThreadPool,
+    stopping: Arc<AtomicBool>,
+}
+
+/// A job panicked. Its thread goes on with the next job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Panicked;
+
+/// Stops a job when its caller no longer waits for it.
+struct StopOnDrop(Arc<AtomicBool>);
+
+// === impl Executor ===
+
+impl Executor {
+    /// Starts the pools, each with so many threads.
+    ///
+    /// # Errors
+    ///
+    /// An error if the system refuses the threads.
+    pub fn new(threads: usize) -> Result<Self, ThreadPoolBuildError> {
+        let pool = |lane: &'static str| {
+            ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .thread_name(move |index| format!("{lane}-{index}"))
+                .build()
+        };
+        Ok(Self {
+            quick: pool("quick")?,
+            bulk: pool("bulk")?,
+            stopping: Arc::default(),
+        })
+    }
+
+    /// Runs a job and waits for its result.
+    ///
+    /// The job's context stops it when the deadline passes, when this future is dropped, and when
+    /// the server stops. The permit is given back when the job has ended, whoever waits for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Panicked`] if the job did.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        permit: Permit,
+        deadline: Option<Instant>,
+        job: impl FnOnce(&Context) -> T + Send + 'static,
+    ) -> Result<T, Panicked> {
+        let abandoned = Arc::new(AtomicBool::new(false));
+        let context = Context::default()
+            .with_deadline(deadline)
+            .with_stop_flag(Arc::clone(&abandoned))
+            .with_stop_flag(Arc::clone(&self.stopping));
+        let _stop = StopOnDrop(abandoned);
+        let (sender, receiver) = oneshot::channel();
+        let pool = match permit.lane() {
+            Lane::Quick => &self.quick,
+            Lane::Bulk => &self.bulk,
+        };
+        pool.spawn(move || {
+            let result = catch_unwind(AssertUnwindSafe(|| job(&context)));
+            drop(permit);
+            // The caller may have gone; then nobody wants the result.
+            let _ = sender.send(result.map_err(|_payload| Panicked));
+        });
+        receiver.await.unwrap_or(Err(Panicked))
+    }
+
+    /// Stops every job, now and from now on.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns who gave up on a job that was stopped while its caller still waits.
+    pub fn who_gave_up(&self, deadline: Option<Instant>) -> GivenUp {
+        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            GivenUp::DeadlineExceeded
+        } else if self.stopping.load(Ordering::Relaxed) {
+            GivenUp::Draining
+        } else {
+            GivenUp::Cancelled
+        }
+    }
+}
+
+// === impl StopOnDrop ===
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, time::Duration};
+
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::admission::Admission;
+
+    async fn permit() -> Permit {
+        Admission::new(1, 0)
+            .admit(Lane::Bulk)
+            .await
+            .expect("there is room")
+    }
+
+    /// Spins until the context says stop.
+    fn wait_for_stop(context: &Context) {
+        while context.check().is_ok() {
+            std::thread::yield_now();
+        }
+    }
+
+    #[tokio::test]
+    async fn survives_a_panic() {
+        let executor = Executor::new(1).expect("threads");
+        let panicked: Result<(), _> = executor.run(permit().await, None, |_| panic!("test")).await;
+        assert_eq!(panicked, Err(Panicked));
+        assert_eq!(executor.run(permit().await, None, |_| 7).await, Ok(7));
+    }
+
+    #[tokio::test]
+    async fn stops_the_job_of_a_caller_that_has_gone() {
+        let executor = Executor::new(1).expect("threads");
+        let (stopped, has_stopped) = mpsc::channel();
+        let call = executor.run(permit().await, None, move |context| {
+            wait_for_stop(context);
+            stopped.send(()).expect("the test waits");
+        });
+        assert!(Box::pin(call).now_or_never().is_none());
+        has_stopped
+            .recv_timeout(Duration::from_secs(30))
+            .expect("the job stops");
+    }
+
+    #[tokio::test]
+    async fn stops_jobs_at_the_deadline_and_when_the_server_stops() {
+        let executor = Executor::new(1).expect("threads");
+        let deadline = Some(Instant::now() + Duration::from_millis(1));
+        let ended = executor.run(permit().await, deadline, wait_for_stop).await;
+        assert_eq!(ended, Ok(()));
+        assert_eq!(executor.who_gave_up(deadline), GivenUp::DeadlineExceeded);
+        executor.stop();
+        let ended = executor.run(permit().await, None, wait_for_stop).await;
+        assert_eq!(ended, Ok(()));
+        assert_eq!(executor.who_gave_up(None), GivenUp::Draining);
+    }
+}

@@ -1,0 +1,37 @@
+//! The offgil server: runs compute kernels for gRPC callers, in a process of its own.
+//!
+//! A request goes one way through; only its result and its cancellation come back:
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`config`] | flags and environment, read once |
+//! | [`transport`] | TCP and Unix sockets, HTTP/2 limits, draining |
+//! | [`edge`] | what holds for every call: size limit, deadline, panic guard, log line |
+//! | [`service`] | the RPCs: decode, validate, run, encode |
+//! | [`codec`] | packed numbers and JSON |
+//! | [`invocation`] | from a kernel and its arguments to results |
+//! | [`admission`] | how many jobs run and wait |
+//! | [`executor`] | where they run |
+//! | [`error`] | every error, and the one place that turns it into a gRPC status |
+//! | [`signals`] | what stops the server |
+//! | [`logging`], [`command`] | the process around it |
+
+pub mod admission;
+pub mod call;
+pub mod codec;
+pub mod command;
+pub mod config;
+pub mod edge;
+pub mod error;
+pub mod executor;
+pub mod invocation;
+pub mod logging;
+pub mod proto;
+pub mod server;
+pub mod service;
+pub mod signals;
+pub mod transport;
+
+pub use config::Config;
+pub use offgil_kernels as kernels;
+pub use server::Server;

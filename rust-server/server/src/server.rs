@@ -1,0 +1,134 @@
+//! A server: bound first, so that a refusal comes before anything is served; then run.
+
+use std::{future::Future, io, net::SocketAddr, time::Duration};
+
+use offgil_kernels::Catalogue;
+use thiserror::Error;
+
+use crate::{
+    admission::Admission,
+    config::Config,
+    edge::{self, observation::Calls},
+    executor::Executor,
+    invocation::Invoker,
+    service,
+    transport::{Acceptor, BindError, Listeners, Options},
+};
+
+/// Jobs that may run at once in each lane, for each thread: one computes while others decode.
+const JOBS_PER_THREAD: usize = 4;
+/// Time for connections to close once no call is in flight.
+const CLOSING: Duration = Duration::from_secs(1);
+/// Time for calls to answer UNAVAILABLE once they are cut off.
+const CUTTING_OFF: Duration = Duration::from_millis(500);
+
+/// A server that listens but does not answer yet.
+#[derive(Debug)]
+pub struct Server {
+    config: Config,
+    listeners: Listeners,
+    invoker: Invoker,
+}
+
+/// Why a server did not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// An address or a socket cannot be used.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The system refuses threads.
+    #[error("cannot start threads: {0}")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+}
+
+/// How a server ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Every call in flight was answered.
+    Drained,
+    /// The drain timeout passed with calls in flight.
+    CutOff,
+}
+
+// === impl Server ===
+
+impl Server {
+    /// Binds the addresses and starts the threads of a server.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] if the system refuses an address, a socket or a thread.
+    pub fn bind(config: Config, catalogue: Catalogue) -> Result<Self, StartError> {
+        let listeners = Listeners::bind(config.listen, config.uds.as_deref())?;
+        let admission = Admission::new(config.threads * JOBS_PER_THREAD, config.max_queue);
+        let invoker = Invoker::new(catalogue, admission, Executor::new(config.threads)?);
+        Ok(Self {
+            config,
+            listeners,
+            invoker,
+        })
+    }
+
+    /// Returns the TCP address, with the port that the system chose if none was given.
+    pub fn tcp_address(&self) -> Option<SocketAddr> {
+        self.listeners.tcp_address()
+    }
+
+    /// Serves until `stop` is ready, then drains: health says NOT_SERVING, no new connection is
+    /// accepted, calls in flight go on for at most the drain timeout.
+    ///
+    /// # Errors
+    ///
+    /// An error of the system, or of `stop`.
+    pub async fn run<C>(
+        self,
+        stop: impl Future<Output = io::Result<C>>,
+    ) -> io::Result<(C, Outcome)> {
+        let calls = Calls::default();
+        let limits = self.config.limits;
+        let (routes, health) = service::routes(self.invoker.clone(), limits);
+        let handler = {
+            let calls = calls.clone();
+            move |request| {
+                edge::handle(
+                    routes.clone(),
+                    calls.clone(),
+                    limits.max_message_bytes,
+                    request,
+                )
+            }
+        };
+        let options = Options {
+            max_connections: self.config.max_connections,
+            max_connection_age: self.config.max_connection_age,
+        };
+        let mut acceptor = Acceptor::start(self.listeners, options, handler)?;
+        health.set_serving(true).await;
+        let cause = tokio::select! {
+            cause = stop => cause?,
+            never = acceptor.accept() => match never {},
+        };
+
+        health.set_serving(false).await;
+        acceptor.drain();
+        let drained = tokio::time::timeout(self.config.drain_timeout, async {
+            tokio::select! {
+                () = acceptor.closed() => {}
+                () = calls.none_in_flight() => {
+                    // Idle peers and half-open handshakes may never close; they lose nothing.
+                    let _ = tokio::time::timeout(CLOSING, acceptor.closed()).await;
+                }
+            }
+        });
+        let outcome = match drained.await {
+            Ok(()) => Outcome::Drained,
+            Err(_) => {
+                tracing::warn!(in_flight = calls.in_flight(), "drain timeout passed");
+                self.invoker.stop();
+                let _ = tokio::time::timeout(CUTTING_OFF, acceptor.closed()).await;
+                Outcome::CutOff
+            }
+        };
+        Ok((cause, outcome))
+    }
+}

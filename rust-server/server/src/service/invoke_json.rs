@@ -1,0 +1,129 @@
+//! `InvokeJson` and `InvokeJsonStream`: any kernel, with JSON text in and out.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use offgil_kernels::{Context, Kernel, Value};
+use tokio_stream::Stream;
+use tonic::{Status, Streaming};
+
+use super::pieces;
+use crate::{
+    call::Call,
+    codec::json::{self, Strictness},
+    config::Limits,
+    error::Error,
+    invocation::Invoker,
+    proto::{
+        InvokeJsonRequest, InvokeJsonResponse, InvokeJsonStreamEnd, InvokeJsonStreamHeader,
+        InvokeJsonStreamRequest, InvokeJsonStreamResponse,
+        invoke_json_stream_request::Message as Received,
+        invoke_json_stream_response::Message as Sent,
+    },
+};
+
+/// Time to read one byte of text, run the kernel on it and write the result.
+const TIME_PER_BYTE: Duration = Duration::from_nanos(5);
+/// Bytes in one message of a streamed answer.
+const PIECE: usize = 256 * 1024;
+
+pub(super) async fn answer(
+    invoker: &Invoker,
+    call: &Call,
+    limits: Limits,
+    request: InvokeJsonRequest,
+) -> Result<InvokeJsonResponse, Error> {
+    let kernel = invoker.kernel(&request.kernel)?;
+    let strictness = request.mode().into();
+    let body = invoke(invoker, call, kernel, request.body, strictness).await?;
+    if body.len() > limits.max_message_bytes {
+        return Err(Error::TooLarge {
+            what: "response (use InvokeJsonStream)",
+            limit: limits.max_message_bytes,
+        });
+    }
+    Ok(InvokeJsonResponse { body })
+}
+
+pub(super) async fn answer_stream(
+    invoker: &Invoker,
+    call: &Call,
+    limits: Limits,
+    mut requests: Streaming<InvokeJsonStreamRequest>,
+) -> Result<impl Stream<Item = Result<InvokeJsonStreamResponse, Status>> + use<>, Status> {
+    let header = match receive(&mut requests).await? {
+        Received::Header(header) => header,
+        _ => return Err(out_of_order("the first message of the stream must be its header").into()),
+    };
+    let kernel = invoker.kernel(&header.kernel)?;
+    let body = collect(&mut requests, limits.max_body_bytes).await?;
+    let body = invoke(invoker, call, kernel, body, strictness(&header)).await?;
+    let end = Sent::End(InvokeJsonStreamEnd {});
+    let messages = pieces(body, PIECE).map(Sent::Body).chain([end]);
+    Ok(tokio_stream::iter(messages.map(|message| {
+        let message = Some(message);
+        Ok(InvokeJsonStreamResponse { message })
+    })))
+}
+
+fn strictness(header: &InvokeJsonStreamHeader) -> Strictness {
+    header.mode().into()
+}
+
+/// Reads the arguments, runs the kernel and writes its results, all on the pool.
+async fn invoke(
+    invoker: &Invoker,
+    call: &Call,
+    kernel: Arc<dyn Kernel>,
+    body: Bytes,
+    strictness: Strictness,
+) -> Result<Bytes, Error> {
+    let name = kernel.spec().name;
+    let cost = TIME_PER_BYTE * u32::try_from(body.len()).unwrap_or(u32::MAX);
+    let noted = call.clone();
+    let job = move |context: &Context| {
+        let arguments = json::read_arguments(kernel.spec(), &body, strictness)?;
+        drop(body);
+        let count = arguments.values().iter().map(Value::element_count).max();
+        noted.note(name, count.unwrap_or(0));
+        context.check()?;
+        let results = kernel.run(arguments, context)?;
+        context.check()?;
+        Ok(Bytes::from(json::write_results(kernel.spec(), &results)))
+    };
+    invoker.execute(call, name, cost, job).await
+}
+
+/// Joins the chunks of a stream up to its end marker.
+async fn collect(
+    requests: &mut Streaming<InvokeJsonStreamRequest>,
+    limit: usize,
+) -> Result<Bytes, Status> {
+    let mut body = BytesMut::new();
+    loop {
+        match receive(requests).await? {
+            Received::Body(chunk) if body.len() + chunk.len() > limit => {
+                let what = "body";
+                return Err(Error::TooLarge { what, limit }.into());
+            }
+            Received::Body(chunk) => body.extend_from_slice(&chunk),
+            Received::End(_) => return Ok(body.freeze()),
+            Received::Header(_) => return Err(out_of_order("a stream has one header").into()),
+        }
+    }
+}
+
+/// Returns the next message.
+async fn receive(requests: &mut Streaming<InvokeJsonStreamRequest>) -> Result<Received, Status> {
+    match requests.message().await? {
+        Some(InvokeJsonStreamRequest {
+            message: Some(message),
+        }) => Ok(message),
+        Some(_) => Err(out_of_order("a message of the stream is empty").into()),
+        None => Err(out_of_order("the stream ended without its end marker").into()),
+    }
+}
+
+fn out_of_order(message: &'static str) -> Error {
+    Error::Stream { message }
+}

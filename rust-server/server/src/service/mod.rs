@@ -1,0 +1,179 @@
+//! The RPCs: decode, validate, run, encode. One file an RPC, or two that differ in framing only.
+
+use std::pin::Pin;
+
+use bytes::Bytes;
+use tokio_stream::Stream;
+use tonic::{Request, Response, Status, Streaming, async_trait, body::Body, service::Routes};
+use tonic_health::{ServingStatus, server::HealthReporter};
+use tonic_reflection::pb::{v1 as reflection_v1, v1alpha as reflection_v1alpha};
+
+use crate::{
+    call::Call,
+    config::Limits,
+    invocation::Invoker,
+    proto::{
+        self, BatchSumSquaresRequest, BatchSumSquaresResponse, InvokeJsonRequest,
+        InvokeJsonResponse, InvokeJsonStreamRequest, InvokeJsonStreamResponse, ListKernelsRequest,
+        ListKernelsResponse, ProcessNumbersRequest, ProcessNumbersResponse,
+        ProcessNumbersStreamRequest, ProcessNumbersStreamResponse, SumSquaresRequest,
+        SumSquaresResponse,
+        compute_service_server::{ComputeService, ComputeServiceServer, SERVICE_NAME},
+    },
+};
+
+mod invoke_json;
+mod list_kernels;
+pub mod probe;
+mod process_numbers;
+mod process_numbers_stream;
+mod sum_squares;
+
+type ResponseStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// The body of every response.
+pub type ResponseBody = Body;
+
+/// Tells health checks whether this server wants calls.
+#[derive(Clone, Debug)]
+pub struct Health(HealthReporter);
+
+/// Answers the RPCs of `offgil.v1.ComputeService`.
+#[derive(Debug)]
+struct Compute {
+    invoker: Invoker,
+    limits: Limits,
+}
+
+/// Returns everything that is served on one port: compute, health and reflection.
+///
+/// # Panics
+///
+/// Panics if the descriptors in this binary cannot be decoded, which is a defect of its build.
+pub fn routes(invoker: Invoker, limits: Limits) -> (Routes, Health) {
+    let (reporter, health_server) = tonic_health::server::health_reporter();
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .include_reflection_service(false)
+            .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(reflection_v1::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(reflection_v1alpha::FILE_DESCRIPTOR_SET)
+            // The details of errors, so that grpcurl can show them.
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
+    };
+    let compute = ComputeServiceServer::new(Compute { invoker, limits })
+        .max_decoding_message_size(limits.max_message_bytes)
+        .max_encoding_message_size(limits.max_message_bytes);
+    let routes = Routes::new(compute)
+        .add_service(health_server)
+        .add_service(reflection().build_v1().expect("the descriptors are sound"))
+        .add_service(
+            reflection()
+                .build_v1alpha()
+                .expect("the descriptors are sound"),
+        )
+        .prepare();
+    (routes, Health(reporter))
+}
+
+// === impl Health ===
+
+impl Health {
+    /// Announces that this server takes calls, or that it takes no more.
+    pub async fn set_serving(&self, serving: bool) {
+        let status = if serving {
+            ServingStatus::Serving
+        } else {
+            ServingStatus::NotServing
+        };
+        for service in ["", SERVICE_NAME] {
+            self.0.set_service_status(service, status).await;
+        }
+    }
+}
+
+// === impl Compute ===
+
+#[async_trait]
+impl ComputeService for Compute {
+    async fn process_numbers(
+        &self,
+        request: Request<ProcessNumbersRequest>,
+    ) -> Result<Response<ProcessNumbersResponse>, Status> {
+        let (call, request) = open(request);
+        let response = process_numbers::answer(&self.invoker, &call, request).await?;
+        Ok(Response::new(response))
+    }
+
+    async fn sum_squares(
+        &self,
+        request: Request<SumSquaresRequest>,
+    ) -> Result<Response<SumSquaresResponse>, Status> {
+        let (call, request) = open(request);
+        let response = sum_squares::answer(&self.invoker, &call, request).await?;
+        Ok(Response::new(response))
+    }
+
+    async fn batch_sum_squares(
+        &self,
+        request: Request<BatchSumSquaresRequest>,
+    ) -> Result<Response<BatchSumSquaresResponse>, Status> {
+        let (call, request) = open(request);
+        let response = sum_squares::answer_batch(&self.invoker, &call, request).await?;
+        Ok(Response::new(response))
+    }
+
+    type ProcessNumbersStreamStream = ResponseStream<ProcessNumbersStreamResponse>;
+
+    async fn process_numbers_stream(
+        &self,
+        request: Request<Streaming<ProcessNumbersStreamRequest>>,
+    ) -> Result<Response<Self::ProcessNumbersStreamStream>, Status> {
+        let (call, requests) = open(request);
+        let stream = process_numbers_stream::answer(self.invoker.clone(), call, requests).await?;
+        Ok(Response::new(Box::pin(stream)))
+    }
+
+    async fn invoke_json(
+        &self,
+        request: Request<InvokeJsonRequest>,
+    ) -> Result<Response<InvokeJsonResponse>, Status> {
+        let (call, request) = open(request);
+        let response = invoke_json::answer(&self.invoker, &call, self.limits, request).await?;
+        Ok(Response::new(response))
+    }
+
+    type InvokeJsonStreamStream = ResponseStream<InvokeJsonStreamResponse>;
+
+    async fn invoke_json_stream(
+        &self,
+        request: Request<Streaming<InvokeJsonStreamRequest>>,
+    ) -> Result<Response<Self::InvokeJsonStreamStream>, Status> {
+        let (call, requests) = open(request);
+        let stream =
+            invoke_json::answer_stream(&self.invoker, &call, self.limits, requests).await?;
+        Ok(Response::new(Box::pin(stream)))
+    }
+
+    async fn list_kernels(
+        &self,
+        _request: Request<ListKernelsRequest>,
+    ) -> Result<Response<ListKernelsResponse>, Status> {
+        Ok(Response::new(list_kernels::answer(
+            self.invoker.catalogue(),
+        )))
+    }
+}
+
+fn open<T>(request: Request<T>) -> (Call, T) {
+    (Call::of(request.extensions()), request.into_inner())
+}
+
+/// Cuts `bytes` into pieces of at most `size` bytes, without copying them.
+fn pieces(mut bytes: Bytes, size: usize) -> impl Iterator<Item = Bytes> {
+    std::iter::from_fn(move || {
+        let piece = bytes.split_to(size.min(bytes.len()));
+        (!piece.is_empty()).then_some(piece)
+    })
+}

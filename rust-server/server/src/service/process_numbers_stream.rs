@@ -1,0 +1,126 @@
+//! `ProcessNumbersStream`: a dataset of any length, chunk by chunk, in bounded memory.
+
+use bytes::Bytes;
+use offgil_kernels::{
+    Context, Kernel,
+    process_numbers::{DEFAULT_ROUNDS, MAX_ROUNDS, ProcessNumbers},
+};
+use tokio_stream::Stream;
+use tonic::{Status, Streaming};
+
+use super::process_numbers::{cost, process};
+use crate::{
+    call::Call,
+    codec::packed,
+    error::Error,
+    invocation::Invoker,
+    proto::{
+        ProcessNumbersStreamEnd, ProcessNumbersStreamRequest, ProcessNumbersStreamResponse,
+        process_numbers_stream_request::Message as Received,
+        process_numbers_stream_response::Message as Sent,
+    },
+};
+
+/// A dataset on its way through.
+struct Dataset {
+    invoker: Invoker,
+    call: Call,
+    requests: Streaming<ProcessNumbersStreamRequest>,
+    rounds: u32,
+    /// How many numbers went through so far.
+    count: u64,
+    ended: bool,
+}
+
+pub(super) async fn answer(
+    invoker: Invoker,
+    call: Call,
+    mut requests: Streaming<ProcessNumbersStreamRequest>,
+) -> Result<impl Stream<Item = Result<ProcessNumbersStreamResponse, Status>>, Status> {
+    let rounds = match receive(&mut requests).await? {
+        Some(Received::Header(header)) => header.rounds.unwrap_or(DEFAULT_ROUNDS),
+        _ => return Err(out_of_order("the first message of the stream must be its header").into()),
+    };
+    if rounds > MAX_ROUNDS {
+        let message = format!("Input should be less than or equal to {MAX_ROUNDS}");
+        return Err(Error::field("header.rounds", "less_than_equal", message).into());
+    }
+    let dataset = Dataset {
+        invoker,
+        call,
+        requests,
+        rounds,
+        count: 0,
+        ended: false,
+    };
+    Ok(futures_util::stream::try_unfold(dataset, Dataset::next))
+}
+
+// === impl Dataset ===
+
+impl Dataset {
+    /// Returns the answer to the next message, and what is left of the dataset.
+    async fn next(mut self) -> Result<Option<(ProcessNumbersStreamResponse, Self)>, Status> {
+        if self.ended {
+            return Ok(None);
+        }
+        let message = match receive(&mut self.requests).await? {
+            Some(Received::PackedNumbers(chunk)) => Sent::PackedResults(self.chunk(chunk).await?),
+            Some(Received::End(end)) => Sent::End(self.end(end).await?),
+            Some(Received::Header(_)) => return Err(out_of_order("a stream has one header").into()),
+            None => return Err(out_of_order("the stream ended without its end marker").into()),
+        };
+        let message = Some(message);
+        Ok(Some((ProcessNumbersStreamResponse { message }, self)))
+    }
+
+    async fn chunk(&mut self, chunk: Bytes) -> Result<Bytes, Error> {
+        let count = chunk.len() / packed::WIDTH;
+        let rounds = self.rounds;
+        let job = move |context: &Context| {
+            let numbers = packed::unpack("packed_numbers", &chunk)?;
+            Ok(packed::pack(&process(numbers, rounds, context)?))
+        };
+        let name = ProcessNumbers.spec().name;
+        let results = self
+            .invoker
+            .execute(&self.call, name, cost(count), job)
+            .await?;
+        self.count += count as u64;
+        Ok(results)
+    }
+
+    async fn end(
+        &mut self,
+        end: ProcessNumbersStreamEnd,
+    ) -> Result<ProcessNumbersStreamEnd, Status> {
+        let count = self.count;
+        if end.count != count {
+            let message = format!("{count} numbers arrived, not {}", end.count);
+            return Err(Error::field("end.count", "count_mismatch", message).into());
+        }
+        if receive(&mut self.requests).await?.is_some() {
+            return Err(out_of_order("nothing may follow the end marker").into());
+        }
+        self.call.note(ProcessNumbers.spec().name, count as usize);
+        self.ended = true;
+        Ok(ProcessNumbersStreamEnd { count })
+    }
+}
+
+/// Returns the next message; nothing at the end of the stream.
+async fn receive(
+    requests: &mut Streaming<ProcessNumbersStreamRequest>,
+) -> Result<Option<Received>, Status> {
+    match requests.message().await? {
+        None => Ok(None),
+        Some(ProcessNumbersStreamRequest {
+            message: Some(message),
+        }) => Ok(Some(message)),
+        Some(_) => Err(out_of_order("a message of the stream is empty").into()),
+    }
+}
+
+fn out_of_order(message: &'static str) -> Error {
+    Error::Stream { message }
+}

@@ -1,0 +1,84 @@
+//! `SumSquares` and `BatchSumSquares`.
+
+use std::time::Duration;
+
+use offgil_kernels::{
+    Context, Kernel, KernelError,
+    sum_squares::{SumSquares, sum_squares},
+};
+
+use crate::{
+    call::Call,
+    error::{Error, GivenUp},
+    invocation::Invoker,
+    proto::{
+        BatchSumSquaresRequest, BatchSumSquaresResponse, CallError, SumSquaresOutcome,
+        SumSquaresRequest, SumSquaresResponse, sum_squares_outcome::Outcome,
+    },
+};
+
+/// The most pairs in one batch.
+const MAX_PAIRS: usize = 100_000;
+/// Time for one pair, with its outcome.
+const TIME_PER_PAIR: Duration = Duration::from_nanos(50);
+/// Pairs between two polls of the context.
+const CHUNK: usize = 4096;
+
+pub(super) async fn answer(
+    invoker: &Invoker,
+    call: &Call,
+    SumSquaresRequest { a, b }: SumSquaresRequest,
+) -> Result<SumSquaresResponse, Error> {
+    let name = SumSquares.spec().name;
+    call.note(name, 2);
+    let job = move |_: &Context| Ok(sum_squares(a, b)?);
+    let cost = TIME_PER_PAIR;
+    let sum_of_squares = invoker.execute(call, name, cost, job).await?;
+    Ok(SumSquaresResponse { sum_of_squares })
+}
+
+pub(super) async fn answer_batch(
+    invoker: &Invoker,
+    call: &Call,
+    BatchSumSquaresRequest { pairs }: BatchSumSquaresRequest,
+) -> Result<BatchSumSquaresResponse, Error> {
+    let name = SumSquares.spec().name;
+    call.note(name, pairs.len());
+    if pairs.len() > MAX_PAIRS {
+        let message = format!("a batch has at most {MAX_PAIRS} pairs, not {}", pairs.len());
+        return Err(Error::field("pairs", "too_long", message));
+    }
+    let cost = TIME_PER_PAIR * u32::try_from(pairs.len()).unwrap_or(u32::MAX);
+    let job = move |context: &Context| {
+        let mut outcomes = Vec::with_capacity(pairs.len());
+        for chunk in pairs.chunks(CHUNK) {
+            context.check()?;
+            outcomes.extend(
+                chunk
+                    .iter()
+                    .map(|pair| outcome(sum_squares(pair.a, pair.b))),
+            );
+        }
+        Ok(outcomes)
+    };
+    let outcomes = invoker.execute(call, name, cost, job).await?;
+    Ok(BatchSumSquaresResponse { outcomes })
+}
+
+fn outcome(result: Result<i64, KernelError>) -> SumSquaresOutcome {
+    let outcome = match result {
+        Ok(sum) => Outcome::SumOfSquares(sum),
+        Err(error) => {
+            let error = Error::from_kernel(error, GivenUp::Cancelled);
+            let (code, reason) = error.classify();
+            Outcome::Error(CallError {
+                code: code.into(),
+                message: error.to_string(),
+                reason: reason.into(),
+            })
+        }
+    };
+    SumSquaresOutcome {
+        outcome: Some(outcome),
+    }
+}

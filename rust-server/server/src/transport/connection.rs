@@ -1,0 +1,92 @@
+//! One connection: HTTP/2 with every limit set, and its graceful end.
+
+use std::{convert::Infallible, future::Future, pin::pin, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::{
+    body::Incoming,
+    rt::{Read, Write},
+    server::conn::http2,
+    service::service_fn,
+};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::sync::watch;
+
+/// Calls at once on one connection.
+const MAX_CONCURRENT_STREAMS: u32 = 256;
+/// Streams that a peer may reset before they were accepted ("rapid reset").
+const MAX_PENDING_ACCEPT_RESET_STREAMS: usize = 20;
+/// Streams that this side may reset for a peer's errors (RUSTSEC-2024-0003).
+const MAX_LOCAL_ERROR_RESET_STREAMS: usize = 1024;
+/// Bytes of all headers of one request.
+const MAX_HEADER_LIST_SIZE: u32 = 16 * 1024;
+/// Bytes that one call may send before they are read.
+const STREAM_WINDOW: u32 = 1 << 20;
+/// Bytes that all calls may send before they are read: sixteen slow calls do not stop the others.
+const CONNECTION_WINDOW: u32 = 16 << 20;
+/// Bytes of one frame.
+const MAX_FRAME_SIZE: u32 = 256 * 1024;
+/// Bytes of a response that wait for a slow reader.
+const MAX_SEND_BUFFER: usize = 1 << 20;
+/// A peer that is silent is asked whether it lives, and has so long to answer.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Serves one connection until it ends.
+///
+/// After `age`, or when `draining` turns true, the peer is told to send no new call; those in flight
+/// go on.
+pub(super) async fn serve<I, H, F, B>(
+    io: I,
+    handler: H,
+    age: Option<Duration>,
+    mut draining: watch::Receiver<bool>,
+) where
+    I: Read + Write + Unpin,
+    H: Fn(Request<Incoming>) -> F,
+    F: Future<Output = Result<Response<B>, Infallible>> + Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
+        .max_pending_accept_reset_streams(MAX_PENDING_ACCEPT_RESET_STREAMS)
+        .max_local_error_reset_streams(MAX_LOCAL_ERROR_RESET_STREAMS)
+        .max_header_list_size(MAX_HEADER_LIST_SIZE)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(MAX_FRAME_SIZE)
+        .max_send_buf_size(MAX_SEND_BUFFER)
+        .keep_alive_interval(KEEP_ALIVE_INTERVAL)
+        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
+    let mut connection = pin!(builder.serve_connection(io, service_fn(handler)));
+    let grown_old = async {
+        match age {
+            Some(age) => tokio::time::sleep(age).await,
+            None => std::future::pending().await,
+        }
+    };
+    let told_to_drain = async {
+        // An error means that the acceptor has gone, which is the end too.
+        let _ = draining.wait_for(|draining| *draining).await.is_ok();
+    };
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = grown_old => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+        () = told_to_drain => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        // The peer's doing: a reset, a broken frame, a lost keep-alive.
+        tracing::debug!(%error, "connection ended with an error");
+    }
+}
