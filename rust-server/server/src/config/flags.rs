@@ -7,7 +7,8 @@ use clap::{Args, Parser};
 #[command(
     name = "offgil-server",
     version = concat!(env!("CARGO_PKG_VERSION"), " (", env!("OFFGIL_COMMIT"), ")"),
-    args_conflicts_with_subcommands = true
+    args_conflicts_with_subcommands = true,
+    args_override_self = true
 )]
 pub struct Flags {
     /// TCP address to listen on, or `none`. Default: 127.0.0.1:50051, or none where --uds is given.

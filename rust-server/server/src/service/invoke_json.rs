@@ -22,8 +22,10 @@ use crate::{
     },
 };
 
-/// Time to read one byte of text, run the kernel on it and write the result.
-const TIME_PER_BYTE: Duration = Duration::from_nanos(5);
+/// Time to read one byte of text, or to write it.
+const TIME_PER_BYTE: Duration = Duration::from_nanos(3);
+/// Text that is read in less than this is read on the spot, instead of on another thread.
+const TIME_OF_HANDING_OVER: Duration = Duration::from_micros(10);
 /// Bytes in one message of a streamed answer.
 const PIECE: usize = 256 * 1024;
 
@@ -70,7 +72,9 @@ fn strictness(header: &InvokeJsonStreamHeader) -> Strictness {
     header.mode().into()
 }
 
-/// Reads the arguments, runs the kernel and writes its results, all on the pool.
+/// Reads the arguments, runs the kernel and writes its results.
+///
+/// Only the arguments tell what the kernel costs, so reading them is a job of its own.
 async fn invoke(
     invoker: &Invoker,
     call: &Call,
@@ -78,20 +82,24 @@ async fn invoke(
     body: Bytes,
     strictness: Strictness,
 ) -> Result<Bytes, Error> {
-    let name = kernel.spec().name;
-    let cost = TIME_PER_BYTE * u32::try_from(body.len()).unwrap_or(u32::MAX);
-    let noted = call.clone();
+    let spec = kernel.spec();
+    let cost_of_text = TIME_PER_BYTE * u32::try_from(body.len()).unwrap_or(u32::MAX);
+    let read = move || json::read_arguments(spec, &body, strictness);
+    let arguments = if cost_of_text <= TIME_OF_HANDING_OVER {
+        read()?
+    } else {
+        let job = move |_: &Context| Ok(read()?);
+        invoker.execute(call, spec.name, cost_of_text, job).await?
+    };
+    let count = arguments.values().iter().map(Value::element_count).max();
+    call.note(spec.name, count.unwrap_or(0));
+    let cost = kernel.cost(&arguments) + cost_of_text;
     let job = move |context: &Context| {
-        let arguments = json::read_arguments(kernel.spec(), &body, strictness)?;
-        drop(body);
-        let count = arguments.values().iter().map(Value::element_count).max();
-        noted.note(name, count.unwrap_or(0));
-        context.check()?;
         let results = kernel.run(arguments, context)?;
         context.check()?;
-        Ok(Bytes::from(json::write_results(kernel.spec(), &results)))
+        Ok(Bytes::from(json::write_results(spec, &results)))
     };
-    invoker.execute(call, name, cost, job).await
+    invoker.execute(call, spec.name, cost, job).await
 }
 
 /// Joins the chunks of a stream up to its end marker.
