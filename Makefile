@@ -1,0 +1,98 @@
+# Everything a developer does, from a clean clone: `make run` and `make test` need no other step.
+
+PYTHON ?= python3
+# What `make check` compares the contract with.
+AGAINST ?= main
+
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+CARGO := cd rust-server && cargo
+SERVER := $(CURDIR)/rust-server/target/release/offgil-server
+TOOLS := $(CURDIR)/rust-server/target/tools
+CARGO_DENY_VERSION := 0.20.2
+PYTHON_SOURCES := python-client tests
+
+export OFFGIL_SERVER_BIN = $(SERVER)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup server run test test-rust test-python test-black-box check check-rust check-deny \
+	check-python check-proto proto lock dist test-compose clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.ready server ## Install the Python environment and build the server
+
+$(VENV)/.ready: python-client/requirements-dev.lock python-client/pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r python-client/requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable python-client
+	touch $@
+
+server:
+	$(CARGO) build --release --locked --package offgil-server
+
+run: setup ## Serve the app on port 8000 and gRPC on port 50051, until Ctrl-C
+	exec $(BIN)/offgil serve --grpc-listen 127.0.0.1:50051
+
+test: test-rust test-python test-black-box ## Run all tests that need no Docker
+
+test-rust:
+	$(CARGO) test --workspace --locked --quiet
+
+test-python: $(VENV)/.ready
+	cd python-client && $(BIN)/pytest -q
+
+test-black-box: setup
+	cd tests && $(BIN)/pytest -q --ignore=compose
+
+check: check-rust check-deny check-python check-proto ## Check formats, lints, types, licences, and that generated code is fresh
+
+check-rust:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked --quiet -- -D warnings
+	cd rust-server && RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+
+check-deny: $(TOOLS)/bin/cargo-deny
+	cd rust-server && $(TOOLS)/bin/cargo-deny --log-level error --all-features check bans licenses sources
+
+$(TOOLS)/bin/cargo-deny:
+	# Not optimised: it is built in half the time and runs for seconds.
+	CARGO_TARGET_DIR=$(TOOLS)/build CARGO_PROFILE_DEV_DEBUG=0 \
+		cargo install --quiet --debug --locked --root $(TOOLS) cargo-deny@$(CARGO_DENY_VERSION)
+	rm -rf $(TOOLS)/build
+
+check-python: $(VENV)/.ready
+	$(BIN)/ruff check $(PYTHON_SOURCES)
+	$(BIN)/ruff format --check $(PYTHON_SOURCES)
+	cd python-client && $(BIN)/mypy
+	cd tests && $(BIN)/mypy
+
+check-proto: $(VENV)/.ready
+	$(BIN)/buf lint proto
+	$(BIN)/buf format --diff --exit-code proto
+	@if git rev-parse --quiet --verify $(AGAINST):proto/buf.yaml >/dev/null; then \
+		echo "buf breaking proto --against $(AGAINST)"; \
+		$(BIN)/buf breaking proto --against '.git#ref=$(AGAINST),subdir=proto'; \
+	else \
+		echo "$(AGAINST) has no contract yet: nothing to break"; \
+	fi
+	python-client/generate-stubs --check
+
+proto: ## Generate the Python stubs from proto/
+	python-client/generate-stubs
+
+lock: $(VENV)/.ready ## Write the Python locks anew
+	python-client/write-locks
+
+dist: $(VENV)/.ready ## Build both wheels and the source distribution into dist/
+	rm -rf dist
+	cd rust-server && $(BIN)/maturin build --quiet --release --locked --out $(CURDIR)/dist
+	cd python-client && $(BIN)/python -m build --no-isolation --outdir $(CURDIR)/dist .
+
+test-compose: $(VENV)/.ready ## Build the images and test the deployment; needs Docker with compose
+	cd tests && $(BIN)/pytest -q compose
+
+clean: ## Remove everything that was built
+	rm -rf $(VENV) dist rust-server/target python-client/.stubs-venv
+	find python-client tests -name __pycache__ -type d -prune -exec rm -rf {} +
