@@ -9,7 +9,7 @@ use std::{
     time::Instant,
 };
 
-use offgil_kernels::Context;
+use offgil_kernels::{Context, Stopped};
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use tokio::sync::oneshot;
 
@@ -26,9 +26,14 @@ pub struct Executor {
     stopping: Arc<AtomicBool>,
 }
 
-/// A job panicked. Its thread goes on with the next job.
+/// Why a job has no result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Panicked;
+pub enum Failure {
+    /// It panicked. Its thread goes on with the next job.
+    Panicked,
+    /// Nobody wanted its result any more when its turn came.
+    Stopped,
+}
 
 /// Stops a job when its caller no longer waits for it.
 struct StopOnDrop(Arc<AtomicBool>);
@@ -62,13 +67,13 @@ impl Executor {
     ///
     /// # Errors
     ///
-    /// [`Panicked`] if the job did.
+    /// [`Failure`] if the job panicked, or was not begun because its result is worthless.
     pub async fn run<T: Send + 'static>(
         &self,
         permit: Permit,
         deadline: Option<Instant>,
         job: impl FnOnce(&Context) -> T + Send + 'static,
-    ) -> Result<T, Panicked> {
+    ) -> Result<T, Failure> {
         let abandoned = Arc::new(AtomicBool::new(false));
         let context = Context::default()
             .with_deadline(deadline)
@@ -81,12 +86,16 @@ impl Executor {
             Lane::Bulk => &self.bulk,
         };
         pool.spawn(move || {
-            let result = catch_unwind(AssertUnwindSafe(|| job(&context)));
+            let result = match context.check() {
+                Ok(()) => catch_unwind(AssertUnwindSafe(|| job(&context)))
+                    .map_err(|_payload| Failure::Panicked),
+                Err(Stopped) => Err(Failure::Stopped),
+            };
             drop(permit);
             // The caller may have gone; then nobody wants the result.
-            let _ = sender.send(result.map_err(|_payload| Panicked));
+            let _ = sender.send(result);
         });
-        receiver.await.unwrap_or(Err(Panicked))
+        receiver.await.unwrap_or(Err(Failure::Panicked))
     }
 
     /// Stops every job, now and from now on.
@@ -141,22 +150,24 @@ mod tests {
     async fn survives_a_panic() {
         let executor = Executor::new(1).expect("threads");
         let panicked: Result<(), _> = executor.run(permit().await, None, |_| panic!("test")).await;
-        assert_eq!(panicked, Err(Panicked));
+        assert_eq!(panicked, Err(Failure::Panicked));
         assert_eq!(executor.run(permit().await, None, |_| 7).await, Ok(7));
     }
 
     #[tokio::test]
     async fn stops_the_job_of_a_caller_that_has_gone() {
         let executor = Executor::new(1).expect("threads");
-        let (stopped, has_stopped) = mpsc::channel();
-        let call = executor.run(permit().await, None, move |context| {
+        let (progress, reports) = mpsc::channel();
+        let mut call = Box::pin(executor.run(permit().await, None, move |context| {
+            progress.send("begun").expect("the test waits");
             wait_for_stop(context);
-            stopped.send(()).expect("the test waits");
-        });
-        assert!(Box::pin(call).now_or_never().is_none());
-        has_stopped
-            .recv_timeout(Duration::from_secs(30))
-            .expect("the job stops");
+            progress.send("stopped").expect("the test waits");
+        }));
+        assert!(call.as_mut().now_or_never().is_none());
+        let patience = Duration::from_secs(30);
+        assert_eq!(reports.recv_timeout(patience), Ok("begun"));
+        drop(call);
+        assert_eq!(reports.recv_timeout(patience), Ok("stopped"));
     }
 
     #[tokio::test]
@@ -166,9 +177,24 @@ mod tests {
         let ended = executor.run(permit().await, deadline, wait_for_stop).await;
         assert_eq!(ended, Ok(()));
         assert_eq!(executor.who_gave_up(deadline), GivenUp::DeadlineExceeded);
-        executor.stop();
-        let ended = executor.run(permit().await, None, wait_for_stop).await;
+        let (running, stop) = oneshot::channel();
+        let job = executor.run(permit().await, None, |context| {
+            running.send(()).expect("the test waits");
+            wait_for_stop(context);
+        });
+        let (ended, ()) = tokio::join!(job, async {
+            stop.await.expect("the job begins");
+            executor.stop();
+        });
         assert_eq!(ended, Ok(()));
         assert_eq!(executor.who_gave_up(None), GivenUp::Draining);
+    }
+
+    #[tokio::test]
+    async fn does_not_begin_a_job_that_is_too_late() {
+        let executor = Executor::new(1).expect("threads");
+        let job = executor.run(permit().await, Some(Instant::now()), |_| panic!("begun"));
+        let failure: Result<(), _> = job.await;
+        assert_eq!(failure, Err(Failure::Stopped));
     }
 }

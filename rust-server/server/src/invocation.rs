@@ -8,7 +8,7 @@ use crate::{
     admission::{Admission, Lane},
     call::Call,
     error::Error,
-    executor::Executor,
+    executor::{Executor, Failure},
 };
 
 /// Runs kernels for calls. Cheap to clone.
@@ -97,14 +97,13 @@ impl Invoker {
             ..
         } = &*self.0;
         let permit = admission.admit(Lane::of(cost)).await?;
+        let given_up = || executor.who_gave_up(call.deadline());
         match executor.run(permit, call.deadline(), job).await {
             Ok(Ok(result)) => Ok(result),
             Ok(Err(JobError::Other(error))) => Err(error),
-            Ok(Err(JobError::Kernel(error))) => {
-                let given_up = executor.who_gave_up(call.deadline());
-                Err(Error::from_kernel(error, given_up))
-            }
-            Err(_) => Err(Error::Panicked {
+            Ok(Err(JobError::Kernel(error))) => Err(Error::from_kernel(error, given_up())),
+            Err(Failure::Stopped) => Err(Error::GivenUp(given_up())),
+            Err(Failure::Panicked) => Err(Error::Panicked {
                 what: format!("kernel {kernel}"),
                 kernel: true,
             }),
