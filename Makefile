@@ -51,7 +51,7 @@ check: check-rust check-deny check-python check-proto ## Check formats, lints, t
 check-rust:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked --quiet -- -D warnings
-	cd rust-server && RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+	cd rust-server && RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked --quiet
 
 check-deny: $(TOOLS)/bin/cargo-deny
 	cd rust-server && $(TOOLS)/bin/cargo-deny --log-level error --all-features check bans licenses sources

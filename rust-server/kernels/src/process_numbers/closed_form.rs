@@ -7,7 +7,7 @@
 //!
 //! and only the representative is open: in [0, M) or in (−M, 0]. A chain that is non-negative stays
 //! so. A negative chain stays negative until it is −1, whose successor is 0: then it has *crossed*
-//! and is non-negative for good. [`Crossings`](super::crossings::Crossings) tells which chains do.
+//! and is non-negative for good. [`Crossings`] tells which chains do.
 
 use super::crossings::{self, Crossings};
 

@@ -3,7 +3,7 @@
 //! Reading goes in two steps: [`members`] checks the syntax of the whole text and cuts it into raw
 //! members; [`read`] turns each member that a parameter asks for into a value. So a syntax error
 //! anywhere comes before a type error anywhere, as in Python web frameworks. [`integer`] knows what
-//! counts as an integer, [`write`] puts results into text.
+//! counts as an integer, [`mod@write`] puts results into text.
 
 use offgil_kernels::{Arguments, KernelSpec};
 

@@ -1,0 +1,62 @@
+"""offgil: takes the CPU-bound part of a Python web service off the GIL.
+
+The map of the package:
+
+* `AsyncClient` and `Client` call the server; `OffgilError` is the root of what they raise.
+* `offgil.fastapi` connects them to a FastAPI app; `offgil.app:app` is a ready-made one.
+* `offgil.sidecar` starts the server beside an app; `offgil.testing` has a fake for tests.
+
+How a call goes: `_calls` and `_streams` build requests and read responses, without waiting;
+`_async_client` and `_client` wait, with `_retry` for the rhythm; `_translate` turns gRPC errors
+into those of `_exceptions`; `_arrays` packs and unpacks numbers.
+"""
+
+from offgil._async_client import AsyncClient
+from offgil._catalogue import Kernel, Parameter, Result
+from offgil._client import Client
+from offgil._config import ConfigurationError
+from offgil._exceptions import (
+    Cancelled,
+    ConnectionFailed,
+    DeadlineExceeded,
+    FieldViolation,
+    InvalidArgument,
+    KernelFailed,
+    MessageTooLarge,
+    NotFound,
+    OffgilError,
+    OutOfRange,
+    Overloaded,
+    ProtocolViolation,
+    RetryableError,
+    SidecarError,
+    Unauthenticated,
+    Unimplemented,
+)
+from offgil._version import __version__
+
+__all__ = [
+    "AsyncClient",
+    "Cancelled",
+    "Client",
+    "ConfigurationError",
+    "ConnectionFailed",
+    "DeadlineExceeded",
+    "FieldViolation",
+    "InvalidArgument",
+    "Kernel",
+    "KernelFailed",
+    "MessageTooLarge",
+    "NotFound",
+    "OffgilError",
+    "OutOfRange",
+    "Overloaded",
+    "Parameter",
+    "ProtocolViolation",
+    "Result",
+    "RetryableError",
+    "SidecarError",
+    "Unauthenticated",
+    "Unimplemented",
+    "__version__",
+]

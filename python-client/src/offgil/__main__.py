@@ -1,0 +1,7 @@
+"""``python -m offgil``."""
+
+import sys
+
+from offgil._cli import main
+
+sys.exit(main())

@@ -1,0 +1,247 @@
+"""The asynchronous client."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import dataclasses
+import time
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from types import SimpleNamespace, TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import grpc.aio
+from grpc_health.v1 import health_pb2
+
+from offgil import _calls
+from offgil._arrays import Numbers
+from offgil._async_connection import AsyncConnection, settle
+from offgil._async_stream import run_exchange
+from offgil._calls import DEFAULT_ROUNDS, UnaryCall
+from offgil._catalogue import Kernel
+from offgil._config import DEFAULT_TARGET, Settings, check_target
+from offgil._exceptions import ConnectionFailed, OffgilError
+from offgil._options import MAX_MESSAGE_BYTES, ClientOptions
+from offgil._retry import RetrySchedule
+from offgil._streams import JsonExchange, NumberExchange
+from offgil._translate import HEALTH_UNKNOWN, is_unavailable, translate
+
+if TYPE_CHECKING:
+    from offgil._proto.offgil.v1.compute_pb2_grpc import ComputeServiceAsyncStub
+
+__all__ = ["AsyncClient"]
+
+T = TypeVar("T")
+POLL_INTERVAL = 0.05
+
+
+class AsyncClient:
+    """Calls an offgil server from asyncio code.
+
+    Example:
+        >>> async with AsyncClient("dns:///127.0.0.1:50051") as client:
+        ...     await client.process_numbers([1, 2, 3])
+
+    A client may be shared by all tasks of one event loop. Every call has a deadline, and raises an
+    `OffgilError` if it fails. A call that cannot reach the server is tried again for
+    `connect_timeout` seconds, which is safe because kernels have no side effects; a streaming call
+    only as long as it has not taken a chunk from its caller.
+    """
+
+    def __init__(
+        self,
+        target: str | None = None,
+        *,
+        timeout: float = 30.0,
+        connect_timeout: float = 2.0,
+        metadata: tuple[tuple[str, str], ...] = (),
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
+    ) -> None:
+        """Creates a client; it connects with the first call.
+
+        Args:
+            target: The gRPC address of the server, such as ``unix:///run/offgil/offgil.sock``.
+                Default: the environment's ``OFFGIL_TARGET``, else ``dns:///127.0.0.1:50051``.
+            timeout: The deadline of every call, in seconds, retries included.
+            connect_timeout: For how many seconds a call looks for a server.
+            metadata: Sent with every call.
+            max_message_bytes: The largest message, both ways. The server has a limit of its own.
+
+        Raises:
+            ValueError: A timeout or the target is wrong.
+        """
+        if target is None:
+            target = Settings.from_environ().target or DEFAULT_TARGET
+        self._options = ClientOptions(
+            timeout=timeout, connect_timeout=connect_timeout, metadata=tuple(metadata)
+        )
+        self._connection = AsyncConnection(check_target(target), self._options, max_message_bytes)
+        self._owns_connection = True
+
+    @property
+    def target(self) -> str:
+        """The gRPC address of the server."""
+        return self._connection.target
+
+    @property
+    def stub(self) -> ComputeServiceAsyncStub:
+        """The generated stub on this client's channel: raw gRPC errors, no retries."""
+        return self._connection.compute
+
+    def with_options(
+        self,
+        *,
+        timeout: float | None = None,
+        connect_timeout: float | None = None,
+        metadata: tuple[tuple[str, str], ...] | None = None,
+    ) -> AsyncClient:
+        """Returns a client with other options on the same channel; closing it closes nothing."""
+        given = {"timeout": timeout, "connect_timeout": connect_timeout, "metadata": metadata}
+        changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+        derived = copy.copy(self)
+        derived._options = dataclasses.replace(self._options, **changes)
+        derived._owns_connection = False
+        return derived
+
+    async def process_numbers(self, xs: Numbers, rounds: int = DEFAULT_ROUNDS) -> Any:
+        """Applies f(v) = ((v + 1) * 2) rem 1000000007 to each number, `rounds` times.
+
+        Args:
+            xs: The numbers: a list, an `array.array`, any buffer, or a NumPy array, of integers.
+            rounds: How often f is applied.
+
+        Returns:
+            One result for each number, in the kind of `xs`.
+        """
+        return await self._invoke(_calls.process_numbers(xs, rounds))
+
+    async def sum_squares(self, a: int, b: int) -> int:
+        """Returns a² + b², exactly, or raises `OutOfRange`."""
+        return await self._invoke(_calls.sum_squares(a, b))
+
+    async def batch_sum_squares(self, pairs: Iterable[tuple[int, int]]) -> list[int | OffgilError]:
+        """Returns a² + b² or an error, not raised, for each pair."""
+        return await self._invoke(_calls.batch_sum_squares(pairs))
+
+    def process_numbers_stream(
+        self, chunks: AsyncIterable[Numbers] | Iterable[Numbers], rounds: int = DEFAULT_ROUNDS
+    ) -> AsyncGenerator[Any, None]:
+        """Does what `process_numbers` does for a dataset of any length, in bounded memory.
+
+        Args:
+            chunks: The chunks; 1 MiB each, or 131072 numbers, is a good size.
+            rounds: How often f is applied.
+
+        Returns:
+            A chunk of results for each chunk, of the same kind. It raises `ProtocolViolation` if
+            the results are incomplete, so use them only when it has come to its end.
+        """
+        return self._exchange(NumberExchange(rounds), chunks)
+
+    async def invoke_json(self, kernel: str, body: bytes, *, lax: bool = False) -> bytes:
+        """Runs a kernel: a JSON object of arguments in, a JSON object of results out.
+
+        Args:
+            kernel: The name of the kernel.
+            body: The arguments.
+            lax: Whether arguments are read as web frameworks do: unknown members are ignored, and
+                an integer may also be ``3.0``, ``true`` or ``"3"``.
+
+        Returns:
+            The results.
+        """
+        return await self._invoke(_calls.invoke_json(kernel, body, lax))
+
+    def invoke_json_stream(
+        self, kernel: str, chunks: AsyncIterable[bytes] | Iterable[bytes], *, lax: bool = False
+    ) -> AsyncGenerator[bytes, None]:
+        """Does what `invoke_json` does, with the JSON text cut into chunks on both ways.
+
+        The chunks are forwarded while they arrive. The first chunk of the answer comes, or the
+        error is raised, when the whole input is valid and computed.
+        """
+        return self._exchange(JsonExchange(kernel, lax), chunks)
+
+    async def run(self, kernel: str, /, **arguments: Any) -> SimpleNamespace:
+        """Runs a kernel with these arguments.
+
+        Args:
+            kernel: The name of the kernel.
+            **arguments: Its arguments: numbers, lists, or arrays of any kind.
+
+        Returns:
+            An object with an attribute for each result.
+        """
+        return await self._invoke(_calls.run(kernel, arguments))
+
+    async def list_kernels(self) -> tuple[Kernel, ...]:
+        """Returns the kernels that the server runs."""
+        return await self._invoke(_calls.list_kernels())
+
+    async def check_health(self) -> bool:
+        """Returns whether the server can be reached and serves; asks once, without retries."""
+        timeout = min(self._options.timeout, self._options.connect_timeout)
+        rpc = self._connection.health.Check(health_pb2.HealthCheckRequest(), timeout=timeout)
+        try:
+            response = await settle(rpc, rpc)
+        except grpc.aio.AioRpcError as error:
+            if error.code() in HEALTH_UNKNOWN:
+                return False
+            raise translate(error) from error
+        return bool(response.status == health_pb2.HealthCheckResponse.SERVING)
+
+    async def wait_until_ready(self, timeout: float = 10.0) -> None:
+        """Returns as soon as the server serves.
+
+        Raises:
+            ConnectionFailed: It does not within `timeout` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        while not await self.check_health():
+            if time.monotonic() >= deadline:
+                raise ConnectionFailed(f"{self.target} does not serve after {timeout} s")
+            await asyncio.sleep(POLL_INTERVAL)
+
+    async def close(self) -> None:
+        """Closes the channel and cancels the calls on it."""
+        if self._owns_connection:
+            await self._connection.close()
+
+    async def __aenter__(self) -> AsyncClient:
+        """Returns the client."""
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Closes the client."""
+        await self.close()
+
+    async def _invoke(self, call: UnaryCall[T]) -> T:
+        schedule = RetrySchedule(self._options)
+        method = getattr(self._connection.compute, call.method)
+        while True:
+            rpc = method(
+                call.request,
+                timeout=schedule.attempt_timeout(),
+                metadata=self._options.metadata or None,
+            )
+            try:
+                return call.read(await settle(rpc, rpc))
+            except grpc.aio.AioRpcError as error:
+                delay = schedule.next_delay() if is_unavailable(error) else None
+                if delay is None:
+                    raise translate(error) from error
+            await asyncio.sleep(delay)
+
+    def _exchange(
+        self, exchange: NumberExchange | JsonExchange, chunks: AsyncIterable[Any] | Iterable[Any]
+    ) -> AsyncGenerator[Any, None]:
+        def open_call(timeout: float) -> Any:
+            method = getattr(self._connection.compute, exchange.method)
+            return method(timeout=timeout, metadata=self._options.metadata or None)
+
+        return run_exchange(open_call, exchange, chunks, self._options)

@@ -1,0 +1,101 @@
+"""The channel of an `AsyncClient`: created on first use, bound to that event loop and process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import grpc.aio
+from grpc_health.v1 import health_pb2_grpc
+
+from offgil._exceptions import Cancelled
+from offgil._options import ClientOptions, channel_arguments
+from offgil._proto.offgil.v1 import compute_pb2_grpc
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from offgil._proto.offgil.v1.compute_pb2_grpc import ComputeServiceAsyncStub
+
+__all__ = ["AsyncConnection", "settle"]
+
+T = TypeVar("T")
+
+
+class AsyncConnection:
+    """A channel and its stubs. Clients that `with_options` derives share one."""
+
+    def __init__(self, target: str, options: ClientOptions, max_message_bytes: int) -> None:
+        """Creates a connection; nothing is opened before the first call."""
+        self.target = target
+        self._arguments = channel_arguments(target, options, max_message_bytes)
+        self._process = os.getpid()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._channel: grpc.aio.Channel | None = None
+        self._compute: ComputeServiceAsyncStub | None = None
+        self._health: Any = None
+        self._is_closed = False
+
+    @property
+    def compute(self) -> ComputeServiceAsyncStub:
+        """The stub of `ComputeService`, for use in the running event loop."""
+        channel = self._open()
+        if self._compute is None:
+            self._compute = compute_pb2_grpc.ComputeServiceStub(channel)
+        return self._compute
+
+    @property
+    def health(self) -> Any:
+        """The stub of `grpc.health.v1.Health`, for use in the running event loop."""
+        channel = self._open()
+        if self._health is None:
+            self._health = health_pb2_grpc.HealthStub(channel)
+        return self._health
+
+    async def close(self) -> None:
+        """Closes the channel and cancels its calls; may be called again."""
+        self._is_closed = True
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            await channel.close()
+
+    def _open(self) -> grpc.aio.Channel:
+        if self._is_closed:
+            raise RuntimeError("this AsyncClient is closed")
+        if os.getpid() != self._process:
+            raise RuntimeError(
+                "this AsyncClient was created before a fork, and gRPC does not survive one: "
+                "create the client in the process that uses it"
+            )
+        loop = asyncio.get_running_loop()
+        if self._channel is None:
+            self._channel = grpc.aio.insecure_channel(self.target, options=self._arguments)
+            self._loop = loop
+        elif self._loop is not loop:
+            raise RuntimeError(
+                "this AsyncClient belongs to another event loop: create one client for each loop, "
+                "or use the synchronous Client"
+            )
+        return self._channel
+
+
+async def settle(rpc: Any, step: Awaitable[T]) -> T:
+    """Waits for a step of an RPC; cancels the RPC if the waiting task is cancelled.
+
+    gRPC replaces the `CancelledError` of a task by one of its own, without the message by which
+    anyio knows its cancellations (https://github.com/grpc/grpc/issues/43502). So the step runs in a
+    task of its own, behind a shield.
+
+    Raises:
+        Cancelled: The RPC was cancelled although this task was not, since the client was closed.
+    """
+    inner = asyncio.ensure_future(step)
+    try:
+        return await asyncio.shield(inner)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if inner.cancelled() and task is not None and not task.cancelling():
+            raise Cancelled("the call was cancelled because its client was closed") from None
+        rpc.cancel()
+        raise

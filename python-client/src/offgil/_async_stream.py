@@ -1,0 +1,104 @@
+"""Runs a streaming call with asyncio: one task writes while the caller reads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable
+from typing import Any, TypeVar
+
+import grpc.aio
+
+from offgil._async_connection import settle
+from offgil._async_status import ServerStatus
+from offgil._exceptions import Cancelled
+from offgil._options import ClientOptions
+from offgil._retry import RetrySchedule
+from offgil._streams import StreamExchange
+from offgil._translate import is_unavailable, translate
+
+__all__ = ["run_exchange"]
+
+C = TypeVar("C")
+R = TypeVar("R")
+
+
+async def run_exchange(
+    open_call: Callable[[float], Any],
+    exchange: StreamExchange[C, R],
+    chunks: AsyncIterable[C] | Iterable[C],
+    options: ClientOptions,
+) -> AsyncGenerator[R, None]:
+    """Sends the chunks and yields what the answer carries.
+
+    Args:
+        open_call: Opens the RPC with a timeout in seconds.
+        exchange: The messages of the call.
+        chunks: What the caller sends. An error that it raises cancels the RPC and is raised here.
+        options: The options of the client.
+
+    Yields:
+        What the messages of the response carry.
+    """
+    schedule = RetrySchedule(options)
+    source = _Source(chunks)
+    while True:
+        rpc = open_call(schedule.attempt_timeout())
+        status = ServerStatus(rpc)
+        sender = asyncio.create_task(_send(rpc, exchange, source))
+        try:
+            while (response := await settle(rpc, rpc.read())) is not grpc.aio.EOF:
+                for part in exchange.answer(response):
+                    yield part
+            exchange.finish()
+            return
+        except (grpc.aio.AioRpcError, Cancelled) as error:
+            if source.fault is not None:
+                raise source.fault from None
+            if isinstance(error, Cancelled):
+                raise
+            received = await status.behind(error)
+            may_retry = is_unavailable(received) and not source.was_read
+            delay = schedule.next_delay() if may_retry else None
+            if delay is None:
+                raise translate(received) from received
+        finally:
+            rpc.cancel()
+            sender.cancel()
+            await asyncio.wait([sender])
+        await asyncio.sleep(delay)
+
+
+class _Source(AsyncIterator[C]):
+    """The caller's chunks, with what became of them."""
+
+    def __init__(self, chunks: AsyncIterable[C] | Iterable[C]) -> None:
+        self._chunks = aiter(chunks) if isinstance(chunks, AsyncIterable) else iter(chunks)
+        self.was_read = False
+        self.fault: Exception | None = None
+
+    async def __anext__(self) -> C:
+        self.was_read = True
+        if isinstance(self._chunks, AsyncIterator):
+            return await anext(self._chunks)
+        try:
+            return next(self._chunks)
+        except StopIteration:
+            raise StopAsyncIteration from None
+
+
+async def _send(rpc: Any, exchange: StreamExchange[C, R], source: _Source[C]) -> None:
+    try:
+        await rpc.write(exchange.header())
+        async for chunk in source:
+            for message in exchange.chunk(chunk):
+                await rpc.write(message)
+        await rpc.write(exchange.end())
+        await rpc.done_writing()
+    except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+        return  # the RPC has ended; who reads it learns why
+    except asyncio.CancelledError:
+        rpc.cancel()
+        raise
+    except Exception as fault:
+        source.fault = fault
+        rpc.cancel()

@@ -1,0 +1,176 @@
+"""The unary calls without their transport: how a request is built and a response read.
+
+`AsyncClient` and `Client` differ only in how they wait, so everything else is here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, Generic, TypeVar
+
+from google.protobuf.message import Message
+from google.rpc import code_pb2
+
+from offgil._arrays import Numbers, check_int, invalid, pack, unpack
+from offgil._catalogue import Kernel, kernels_from_proto
+from offgil._exceptions import OffgilError, ProtocolViolation
+from offgil._proto.offgil.v1 import compute_pb2
+from offgil._translate import CLASS_OF_CODE
+
+__all__ = [
+    "DEFAULT_ROUNDS",
+    "UnaryCall",
+    "batch_sum_squares",
+    "check_rounds",
+    "invoke_json",
+    "json_mode",
+    "list_kernels",
+    "process_numbers",
+    "run",
+    "sum_squares",
+]
+
+DEFAULT_ROUNDS = 1000
+UINT32_MAX = 2**32 - 1
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class UnaryCall(Generic[T]):
+    """A call that is ready to be sent.
+
+    Attributes:
+        method: The name of the RPC.
+        request: Its request.
+        decode: Reads its response.
+    """
+
+    method: str
+    request: Message
+    decode: Callable[[Any], T]
+
+    def read(self, response: Any) -> T:
+        """Returns what the response means.
+
+        Raises:
+            ProtocolViolation: It is not what the contract promises.
+        """
+        if response is None:  # how gRPC reports bytes that are no message of that type
+            raise ProtocolViolation(f"the response of {self.method} cannot be decoded")
+        try:
+            return self.decode(response)
+        except ValueError as fault:
+            raise ProtocolViolation(
+                f"the response of {self.method} is malformed: {fault}"
+            ) from fault
+
+
+def process_numbers(numbers: Numbers, rounds: int) -> UnaryCall[Any]:
+    """Prepares `ProcessNumbers`; the result has the kind of `numbers`."""
+    packed = pack(numbers)
+    request = compute_pb2.ProcessNumbersRequest(
+        packed_numbers=packed.data, rounds=check_rounds(rounds)
+    )
+
+    def decode(response: compute_pb2.ProcessNumbersResponse) -> Any:
+        if len(response.packed_results) != len(packed.data):
+            got = len(response.packed_results) // 8
+            raise ProtocolViolation(f"{got} results for {packed.length} numbers")
+        return packed.restore(response.packed_results)
+
+    return UnaryCall("ProcessNumbers", request, decode)
+
+
+def sum_squares(a: int, b: int) -> UnaryCall[int]:
+    """Prepares `SumSquares`."""
+    request = compute_pb2.SumSquaresRequest(a=check_int(a, "a"), b=check_int(b, "b"))
+    return UnaryCall("SumSquares", request, lambda response: int(response.sum_of_squares))
+
+
+def batch_sum_squares(pairs: Iterable[tuple[int, int]]) -> UnaryCall[list[int | OffgilError]]:
+    """Prepares `BatchSumSquares`."""
+    request = compute_pb2.BatchSumSquaresRequest()
+    for index, pair in enumerate(pairs):
+        try:
+            a, b = pair
+        except (TypeError, ValueError):
+            invalid(f"pairs[{index}]", "tuple_type", "a pair of integers is needed")
+        request.pairs.add(a=check_int(a, f"pairs[{index}].a"), b=check_int(b, f"pairs[{index}].b"))
+    count = len(request.pairs)
+
+    def decode(response: compute_pb2.BatchSumSquaresResponse) -> list[int | OffgilError]:
+        if len(response.outcomes) != count:
+            raise ProtocolViolation(f"{len(response.outcomes)} outcomes for {count} pairs")
+        return [_outcome(outcome) for outcome in response.outcomes]
+
+    return UnaryCall("BatchSumSquares", request, decode)
+
+
+def invoke_json(kernel: str, body: bytes, lax: bool) -> UnaryCall[bytes]:
+    """Prepares `InvokeJson`."""
+    request = compute_pb2.InvokeJsonRequest(kernel=kernel, body=body, mode=json_mode(lax))
+    return UnaryCall("InvokeJson", request, lambda response: bytes(response.body))
+
+
+def run(kernel: str, arguments: dict[str, Any]) -> UnaryCall[SimpleNamespace]:
+    """Prepares `InvokeJson` with these arguments; the result has an attribute for each result."""
+    texts = (f"{json.dumps(name)}:{_argument(name, x)}" for name, x in arguments.items())
+    call = invoke_json(kernel, ("{" + ",".join(texts) + "}").encode(), lax=False)
+
+    def decode(response: compute_pb2.InvokeJsonResponse) -> SimpleNamespace:
+        results = json.loads(response.body)
+        if not isinstance(results, dict):
+            raise ProtocolViolation(f"kernel {kernel!r} answered no JSON object")
+        return SimpleNamespace(**results)
+
+    return UnaryCall(call.method, call.request, decode)
+
+
+def list_kernels() -> UnaryCall[tuple[Kernel, ...]]:
+    """Prepares `ListKernels`."""
+    return UnaryCall("ListKernels", compute_pb2.ListKernelsRequest(), kernels_from_proto)
+
+
+def check_rounds(rounds: int) -> int:
+    """Returns `rounds` if it fits the contract's uint32; the server knows the real limit.
+
+    Raises:
+        InvalidArgument: It does not fit.
+    """
+    number = check_int(rounds, "rounds")
+    if not 0 <= number <= UINT32_MAX:
+        kind = "greater_than_equal" if number < 0 else "less_than_equal"
+        invalid("rounds", kind, "must be from 0 to 1000000")
+    return number
+
+
+def json_mode(lax: bool) -> compute_pb2.JsonMode.ValueType:
+    """Returns how the server reads the arguments."""
+    return compute_pb2.JSON_MODE_LAX if lax else compute_pb2.JSON_MODE_STRICT
+
+
+def _argument(name: str, value: Any) -> str:
+    if not isinstance(value, str | int | float | list | tuple | dict | None):
+        value = unpack(pack(value, name).data).tolist()
+    try:
+        return json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as fault:
+        invalid(name, "json_type", f"cannot be written as JSON: {fault}")
+
+
+def _outcome(outcome: compute_pb2.SumSquaresOutcome) -> int | OffgilError:
+    kind = outcome.WhichOneof("outcome")
+    if kind == "sum_of_squares":
+        return outcome.sum_of_squares
+    if kind != "error":
+        raise ProtocolViolation("an outcome is neither a result nor an error")
+    error = outcome.error
+    known = error.code in code_pb2.Code.values()
+    code = code_pb2.Code.Name(error.code) if known else "UNKNOWN"
+    reason = None
+    if error.reason in compute_pb2.ErrorReason.values():
+        reason = compute_pb2.ErrorReason.Name(error.reason).removeprefix("ERROR_REASON_")
+    return CLASS_OF_CODE.get(code, OffgilError)(error.message, code=code, reason=reason)

@@ -1,0 +1,204 @@
+"""The synchronous client: the names and results of `AsyncClient`, without asyncio."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import time
+from collections.abc import Iterable, Iterator
+from types import SimpleNamespace, TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import grpc
+from grpc_health.v1 import health_pb2
+
+from offgil import _calls
+from offgil._arrays import Numbers
+from offgil._calls import DEFAULT_ROUNDS, UnaryCall
+from offgil._catalogue import Kernel
+from offgil._config import DEFAULT_TARGET, Settings, check_target
+from offgil._connection import Connection
+from offgil._exceptions import ConnectionFailed, OffgilError
+from offgil._options import MAX_MESSAGE_BYTES, ClientOptions
+from offgil._retry import RetrySchedule
+from offgil._stream import run_exchange
+from offgil._streams import JsonExchange, NumberExchange
+from offgil._translate import HEALTH_UNKNOWN, is_unavailable, status_code, translate
+
+if TYPE_CHECKING:
+    from offgil._proto.offgil.v1.compute_pb2_grpc import ComputeServiceStub
+
+__all__ = ["Client"]
+
+T = TypeVar("T")
+POLL_INTERVAL = 0.05
+
+
+class Client:
+    """Calls an offgil server from code without asyncio; may be shared by threads.
+
+    Example:
+        >>> with Client("dns:///127.0.0.1:50051") as client:
+        ...     client.process_numbers([1, 2, 3])
+
+    Deadlines, retries and errors are those of `AsyncClient`.
+    """
+
+    def __init__(
+        self,
+        target: str | None = None,
+        *,
+        timeout: float = 30.0,
+        connect_timeout: float = 2.0,
+        metadata: tuple[tuple[str, str], ...] = (),
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
+    ) -> None:
+        """Creates a client; it connects with the first call.
+
+        Args:
+            target: The gRPC address of the server, such as ``unix:///run/offgil/offgil.sock``.
+                Default: the environment's ``OFFGIL_TARGET``, else ``dns:///127.0.0.1:50051``.
+            timeout: The deadline of every call, in seconds, retries included.
+            connect_timeout: For how many seconds a call looks for a server.
+            metadata: Sent with every call.
+            max_message_bytes: The largest message, both ways. The server has a limit of its own.
+
+        Raises:
+            ValueError: A timeout or the target is wrong.
+        """
+        if target is None:
+            target = Settings.from_environ().target or DEFAULT_TARGET
+        self._options = ClientOptions(
+            timeout=timeout, connect_timeout=connect_timeout, metadata=tuple(metadata)
+        )
+        self._connection = Connection(check_target(target), self._options, max_message_bytes)
+        self._owns_connection = True
+
+    @property
+    def target(self) -> str:
+        """The gRPC address of the server."""
+        return self._connection.target
+
+    @property
+    def stub(self) -> ComputeServiceStub:
+        """The generated stub on this client's channel: raw gRPC errors, no retries."""
+        return self._connection.compute
+
+    def with_options(
+        self,
+        *,
+        timeout: float | None = None,
+        connect_timeout: float | None = None,
+        metadata: tuple[tuple[str, str], ...] | None = None,
+    ) -> Client:
+        """Returns a client with other options on the same channel; closing it closes nothing."""
+        given = {"timeout": timeout, "connect_timeout": connect_timeout, "metadata": metadata}
+        changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+        derived = copy.copy(self)
+        derived._options = dataclasses.replace(self._options, **changes)
+        derived._owns_connection = False
+        return derived
+
+    def process_numbers(self, xs: Numbers, rounds: int = DEFAULT_ROUNDS) -> Any:
+        """Applies f to each number, `rounds` times; see `AsyncClient.process_numbers`."""
+        return self._invoke(_calls.process_numbers(xs, rounds))
+
+    def sum_squares(self, a: int, b: int) -> int:
+        """Returns a² + b², exactly, or raises `OutOfRange`."""
+        return self._invoke(_calls.sum_squares(a, b))
+
+    def batch_sum_squares(self, pairs: Iterable[tuple[int, int]]) -> list[int | OffgilError]:
+        """Returns a² + b² or an error, not raised, for each pair."""
+        return self._invoke(_calls.batch_sum_squares(pairs))
+
+    def process_numbers_stream(
+        self, chunks: Iterable[Numbers], rounds: int = DEFAULT_ROUNDS
+    ) -> Iterator[Any]:
+        """Streams chunks in and results out; see `AsyncClient.process_numbers_stream`."""
+        return self._exchange(NumberExchange(rounds), chunks)
+
+    def invoke_json(self, kernel: str, body: bytes, *, lax: bool = False) -> bytes:
+        """Runs a kernel, JSON in, JSON out; see `AsyncClient.invoke_json`."""
+        return self._invoke(_calls.invoke_json(kernel, body, lax))
+
+    def invoke_json_stream(
+        self, kernel: str, chunks: Iterable[bytes], *, lax: bool = False
+    ) -> Iterator[bytes]:
+        """Streams JSON text in and out; see `AsyncClient.invoke_json_stream`."""
+        return self._exchange(JsonExchange(kernel, lax), chunks)
+
+    def run(self, kernel: str, /, **arguments: Any) -> SimpleNamespace:
+        """Runs a kernel with these arguments; see `AsyncClient.run`."""
+        return self._invoke(_calls.run(kernel, arguments))
+
+    def list_kernels(self) -> tuple[Kernel, ...]:
+        """Returns the kernels that the server runs."""
+        return self._invoke(_calls.list_kernels())
+
+    def check_health(self) -> bool:
+        """Returns whether the server can be reached and serves; asks once, without retries."""
+        timeout = min(self._options.timeout, self._options.connect_timeout)
+        try:
+            request = health_pb2.HealthCheckRequest()
+            response = self._connection.health.Check(request, timeout=timeout)
+        except grpc.RpcError as error:
+            if status_code(error) in HEALTH_UNKNOWN:
+                return False
+            raise translate(error) from error
+        return bool(response.status == health_pb2.HealthCheckResponse.SERVING)
+
+    def wait_until_ready(self, timeout: float = 10.0) -> None:
+        """Returns as soon as the server serves.
+
+        Raises:
+            ConnectionFailed: It does not within `timeout` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        while not self.check_health():
+            if time.monotonic() >= deadline:
+                raise ConnectionFailed(f"{self.target} does not serve after {timeout} s")
+            time.sleep(POLL_INTERVAL)
+
+    def close(self) -> None:
+        """Closes the channel and cancels the calls on it."""
+        if self._owns_connection:
+            self._connection.close()
+
+    def __enter__(self) -> Client:
+        """Returns the client."""
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Closes the client."""
+        self.close()
+
+    def _invoke(self, call: UnaryCall[T]) -> T:
+        schedule = RetrySchedule(self._options)
+        method = getattr(self._connection.compute, call.method)
+        while True:
+            try:
+                response = method(
+                    call.request,
+                    timeout=schedule.attempt_timeout(),
+                    metadata=self._options.metadata or None,
+                )
+                return call.read(response)
+            except grpc.RpcError as error:
+                delay = schedule.next_delay() if is_unavailable(error) else None
+                if delay is None:
+                    raise translate(error) from error
+            time.sleep(delay)
+
+    def _exchange(
+        self, exchange: NumberExchange | JsonExchange, chunks: Iterable[Any]
+    ) -> Iterator[Any]:
+        def open_call(requests: Iterator[Any], timeout: float) -> Any:
+            method = getattr(self._connection.compute, exchange.method)
+            return method(requests, timeout=timeout, metadata=self._options.metadata or None)
+
+        return run_exchange(open_call, exchange, chunks, self._options)

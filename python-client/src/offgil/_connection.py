@@ -1,0 +1,70 @@
+"""The channel of a synchronous `Client`: created on first use, bound to that process."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from grpc_health.v1 import health_pb2_grpc
+
+from offgil._options import ClientOptions, channel_arguments
+from offgil._proto.offgil.v1 import compute_pb2_grpc
+
+if TYPE_CHECKING:
+    from offgil._proto.offgil.v1.compute_pb2_grpc import ComputeServiceStub
+
+__all__ = ["Connection"]
+
+
+class Connection:
+    """A channel and its stubs. Clients that `with_options` derives share one."""
+
+    def __init__(self, target: str, options: ClientOptions, max_message_bytes: int) -> None:
+        """Creates a connection; nothing is opened before the first call."""
+        self.target = target
+        self._arguments = channel_arguments(target, options, max_message_bytes)
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+        self._channel: grpc.Channel | None = None
+        self._compute: ComputeServiceStub | None = None
+        self._health: Any = None
+        self._is_closed = False
+
+    @property
+    def compute(self) -> ComputeServiceStub:
+        """The stub of `ComputeService`."""
+        channel = self._open()
+        if self._compute is None:
+            self._compute = compute_pb2_grpc.ComputeServiceStub(channel)
+        return self._compute
+
+    @property
+    def health(self) -> Any:
+        """The stub of `grpc.health.v1.Health`."""
+        channel = self._open()
+        if self._health is None:
+            self._health = health_pb2_grpc.HealthStub(channel)
+        return self._health
+
+    def close(self) -> None:
+        """Closes the channel and cancels its calls; may be called again."""
+        with self._lock:
+            self._is_closed = True
+            channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.close()
+
+    def _open(self) -> grpc.Channel:
+        if os.getpid() != self._process:
+            raise RuntimeError(
+                "this Client was created before a fork, and gRPC does not survive one: "
+                "create the client in the process that uses it"
+            )
+        with self._lock:
+            if self._is_closed:
+                raise RuntimeError("this Client is closed")
+            if self._channel is None:
+                self._channel = grpc.insecure_channel(self.target, options=self._arguments)
+            return self._channel

@@ -1,0 +1,64 @@
+"""The options of a client as a value, and the gRPC channel arguments that follow from them."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+
+__all__ = ["MAX_MESSAGE_BYTES", "ClientOptions", "channel_arguments"]
+
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientOptions:
+    """How a client calls.
+
+    Attributes:
+        timeout: The deadline of every call, in seconds, retries included.
+        connect_timeout: For how many seconds a call looks for a server that it cannot reach.
+        metadata: Sent with every call, such as ``(("x-request-id", "…"),)``.
+    """
+
+    timeout: float = 30.0
+    connect_timeout: float = 2.0
+    metadata: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuses a timeout that is no positive finite number: every call has a deadline."""
+        for name in ("timeout", "connect_timeout"):
+            seconds = getattr(self, name)
+            if not (math.isfinite(seconds) and seconds > 0):
+                raise ValueError(f"{name} must be a positive number of seconds, got {seconds!r}")
+
+
+def channel_arguments(
+    target: str, options: ClientOptions, max_message_bytes: int
+) -> list[tuple[str, int | str]]:
+    """Returns the arguments of a channel to `target`."""
+    service_config: dict[str, object] = {"loadBalancingConfig": [{"round_robin": {}}]}
+    arguments: list[tuple[str, int | str]] = [
+        ("grpc.max_send_message_length", max_message_bytes),
+        ("grpc.max_receive_message_length", max_message_bytes),
+        ("grpc.service_config", json.dumps(service_config)),
+        # The server closes connections after a maximum age, upon which the name is resolved again
+        # and new replicas are found; see https://github.com/grpc/grpc/issues/30015.
+        ("grpc.dns_min_time_between_resolutions_ms", 5_000),
+        # Retries of gRPC buffer only 256 KiB of a call; the client retries whole calls itself.
+        ("grpc.enable_retries", 0),
+        # A lower bound of the time for connecting, in spite of its name.
+        ("grpc.min_reconnect_backoff_ms", round(options.connect_timeout * 1000)),
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 1_000),
+        # A peer that vanished without a word is noticed while calls wait for it.
+        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        # Otherwise two clients with equal arguments share one connection.
+        ("grpc.use_local_subchannel_pool", 1),
+    ]
+    if target.startswith(("unix:", "unix-abstract:")):
+        # The escaped path as :authority is a protocol error for HTTP/2 servers that check it; see
+        # https://github.com/grpc/grpc/issues/38142.
+        arguments.append(("grpc.default_authority", "localhost"))
+    return arguments

@@ -1,0 +1,43 @@
+"""A private directory for the Unix socket of an embedded server."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from offgil._exceptions import SidecarError
+
+__all__ = ["SOCKET_NAME", "create_socket_directory"]
+
+SOCKET_NAME = "offgil.sock"
+# sockaddr_un.sun_path has 108 bytes, the last of which is a zero.
+MAX_SOCKET_PATH_BYTES = 107
+
+
+def create_socket_directory() -> Path:
+    """Creates a directory that only this user can enter and whose socket path is short enough.
+
+    Raises:
+        SidecarError: The system refuses everywhere.
+    """
+    faults: list[str] = []
+    for base in _bases():
+        try:
+            directory = Path(tempfile.mkdtemp(prefix="offgil-", dir=base))  # mode 0700
+        except OSError as fault:
+            faults.append(f"{base}: {fault.strerror}")
+            continue
+        length = len(os.fsencode(directory / SOCKET_NAME))
+        if length <= MAX_SOCKET_PATH_BYTES:
+            return directory
+        directory.rmdir()
+        faults.append(f"{base}: a socket path of {length} bytes, over {MAX_SOCKET_PATH_BYTES}")
+    reasons = "\n".join(f"  {fault}" for fault in faults)
+    raise SidecarError(f"cannot create a directory for the server's socket:\n{reasons}")
+
+
+def _bases() -> list[str]:
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    bases = [runtime] if runtime else []
+    return list(dict.fromkeys([*bases, tempfile.gettempdir(), "/tmp"]))

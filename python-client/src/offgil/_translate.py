@@ -1,0 +1,147 @@
+"""Turns a gRPC error into an `OffgilError`: the one place that reads status details."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import grpc
+from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2, status_pb2
+
+from offgil._exceptions import (
+    Cancelled,
+    ConnectionFailed,
+    DeadlineExceeded,
+    FieldViolation,
+    InvalidArgument,
+    KernelFailed,
+    MessageTooLarge,
+    NotFound,
+    OffgilError,
+    OutOfRange,
+    Overloaded,
+    RetryableError,
+    Unauthenticated,
+    Unimplemented,
+)
+
+__all__ = ["CLASS_OF_CODE", "HEALTH_UNKNOWN", "is_unavailable", "status_code", "translate"]
+
+DOMAIN = "offgil"
+STATUS_DETAILS = "grpc-status-details-bin"
+REQUEST_ID = "x-request-id"
+
+# RESOURCE_EXHAUSTED is missing: its reason decides between two classes.
+CLASS_OF_CODE: Mapping[str, type[OffgilError]] = {
+    "CANCELLED": Cancelled,
+    "INVALID_ARGUMENT": InvalidArgument,
+    "DEADLINE_EXCEEDED": DeadlineExceeded,
+    "NOT_FOUND": NotFound,
+    "OUT_OF_RANGE": OutOfRange,
+    "UNIMPLEMENTED": Unimplemented,
+    "INTERNAL": KernelFailed,
+    "UNAVAILABLE": ConnectionFailed,
+    "UNAUTHENTICATED": Unauthenticated,
+}
+
+# The server was not reached, or not in time: the answer of a health check is no.
+HEALTH_UNKNOWN = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
+
+
+class _FinishedCall(Protocol):
+    """What `grpc.aio.AioRpcError` and the errors of the sync API have in common."""
+
+    def code(self) -> grpc.StatusCode: ...
+    def details(self) -> str | None: ...
+    def initial_metadata(self) -> Iterable[tuple[str, str | bytes]] | None: ...
+    def trailing_metadata(self) -> Iterable[tuple[str, str | bytes]] | None: ...
+
+
+@dataclass(slots=True)
+class _Details:
+    """The parts of `google.rpc.Status.details` that the contract promises."""
+
+    reason: str | None = None
+    metadata: Mapping[str, str] | None = None
+    fields: tuple[FieldViolation, ...] = ()
+    retry_after: float | None = None
+
+
+def status_code(error: grpc.RpcError) -> grpc.StatusCode:
+    """Returns the code of an error; the annotations of gRPC hide that each has one."""
+    call: Any = error
+    code: grpc.StatusCode = call.code()
+    return code
+
+
+def is_unavailable(error: grpc.RpcError) -> bool:
+    """Returns whether the server was not reached, or lost, so that a retry may find it."""
+    return status_code(error) is grpc.StatusCode.UNAVAILABLE
+
+
+def translate(error: grpc.RpcError) -> OffgilError:
+    """Returns the offgil error that stands for a gRPC error; raise it ``from`` that error."""
+    call: _FinishedCall = error  # type: ignore[assignment] # every raised RpcError is also a Call
+    code = call.code().name
+    message = call.details() or code
+    initial, trailing = _as_dict(call.initial_metadata()), _as_dict(call.trailing_metadata())
+    details = _read_details(trailing.get(STATUS_DETAILS))
+    request_id = trailing.get(REQUEST_ID) or initial.get(REQUEST_ID)
+    error_class = CLASS_OF_CODE.get(code, OffgilError)
+    if code == "RESOURCE_EXHAUSTED":
+        error_class = MessageTooLarge if _is_too_large(details, message) else Overloaded
+    known: dict[str, Any] = {
+        "code": code,
+        "reason": details.reason,
+        "request_id": request_id if isinstance(request_id, str) else None,
+        "fields": details.fields,
+        "metadata": details.metadata,
+    }
+    if issubclass(error_class, RetryableError) and details.retry_after is not None:
+        known["retry_after"] = details.retry_after
+    return error_class(message, **known)
+
+
+def _is_too_large(details: _Details, message: str) -> bool:
+    # The local limits of gRPC answer without details: "Sent message larger than max (…)".
+    return details.reason == "MESSAGE_TOO_LARGE" or (
+        details.reason is None and "larger than max" in message
+    )
+
+
+def _as_dict(metadata: Iterable[tuple[str, str | bytes]] | None) -> dict[str, str | bytes]:
+    # Not dict(metadata): the Metadata of grpc.aio has keys(), but is no mapping in every version.
+    return {key: value for key, value in metadata or ()}
+
+
+def _read_details(serialized: str | bytes | None) -> _Details:
+    found = _Details()
+    if not isinstance(serialized, bytes):
+        return found
+    try:
+        status = status_pb2.Status.FromString(serialized)
+        for part in status.details:
+            _read_part(part, found)
+    except DecodeError:
+        # Something between here and the server garbled the details; code and message still hold.
+        return _Details()
+    return found
+
+
+def _read_part(part: Any, found: _Details) -> None:
+    if part.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
+        info = error_details_pb2.ErrorInfo.FromString(part.value)
+        if info.domain == DOMAIN:
+            found.reason = info.reason
+            found.metadata = dict(info.metadata)
+    elif part.Is(error_details_pb2.BadRequest.DESCRIPTOR):
+        bad = error_details_pb2.BadRequest.FromString(part.value)
+        found.fields = tuple(
+            FieldViolation(violation.field, violation.description)
+            for violation in bad.field_violations
+        )
+    elif part.Is(error_details_pb2.RetryInfo.DESCRIPTOR):
+        retry = error_details_pb2.RetryInfo.FromString(part.value)
+        found.retry_after = retry.retry_delay.ToTimedelta().total_seconds()

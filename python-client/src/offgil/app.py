@@ -1,0 +1,45 @@
+"""The ready-made app: ``uvicorn offgil.app:app``, or ``offgil serve``."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from offgil._metrics import MetricsMiddleware, forget_process, show_metrics
+from offgil._version import __version__
+from offgil.fastapi import (
+    add_exception_handlers,
+    create_health_router,
+    create_router,
+    lifespan,
+)
+
+__all__ = ["app", "create_app"]
+
+
+def create_app() -> FastAPI:
+    """Returns the app with all its routes."""
+    created = FastAPI(
+        title="offgil",
+        summary="CPU-bound work off the GIL: number processing in a Rust process of its own.",
+        version=__version__,
+        lifespan=_lifespan,
+    )
+    created.add_middleware(MetricsMiddleware)
+    created.include_router(create_router())
+    created.include_router(create_health_router())
+    created.add_api_route("/metrics", show_metrics, methods=["GET"], tags=["health"])
+    add_exception_handlers(created)
+    return created
+
+
+@asynccontextmanager
+async def _lifespan(created: FastAPI) -> AsyncIterator[None]:
+    async with lifespan(created):
+        yield
+    forget_process()
+
+
+app = create_app()

@@ -1,0 +1,51 @@
+"""The dependency that gives a route its client and turns the client's errors into answers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from offgil._async_client import AsyncClient
+from offgil._exceptions import OffgilError
+from offgil.fastapi._errors import handles_itself, to_http_exception
+
+__all__ = ["OffgilDep", "get_client", "set_client"]
+
+
+def set_client(app: object, client: AsyncClient | None) -> None:
+    """Stores the client of an app, or removes it."""
+    app.state.offgil_client = client  # type: ignore[attr-defined] # any Starlette app
+
+
+def get_client(connection: HTTPConnection) -> AsyncClient:
+    """Returns the client that `lifespan` created; the one to replace in `dependency_overrides`."""
+    client: AsyncClient | None = getattr(connection.app.state, "offgil_client", None)
+    if client is None:
+        raise RuntimeError(
+            "this app has no offgil client: create the app with "
+            "FastAPI(lifespan=offgil.fastapi.lifespan), "
+            "or enter `async with lifespan(app):` in a lifespan of your own"
+        )
+    return client
+
+
+async def get_client_and_answer_errors(
+    connection: HTTPConnection, client: Annotated[AsyncClient, Depends(get_client)]
+) -> AsyncIterator[AsyncClient]:
+    """Yields the client, and turns an `OffgilError` of the route into its HTTP answer.
+
+    It leaves the error alone if the app handles `OffgilError` itself.
+    """
+    try:
+        yield client
+    except OffgilError as error:
+        if connection.scope["type"] != "http" or handles_itself(connection, error):
+            raise
+        raise to_http_exception(error, connection.scope["method"]) from error
+
+
+OffgilDep = Annotated[AsyncClient, Depends(get_client_and_answer_errors)]
+"""The annotation of a route's parameter: ``compute: OffgilDep``."""

@@ -1,0 +1,55 @@
+"""What an app needs from its start to its end: a client and, unless one runs, a server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+from offgil._async_client import AsyncClient
+from offgil._config import Settings
+from offgil.fastapi._catalogue import keep_catalogue
+from offgil.fastapi._dependency import set_client
+from offgil.sidecar import Sidecar
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+__all__ = ["lifespan"]
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Gives the app its client; starts a server for it unless ``OFFGIL_TARGET`` names one.
+
+    Use it as ``FastAPI(lifespan=lifespan)``, or inside a lifespan of your own::
+
+        @asynccontextmanager
+        async def my_lifespan(app):
+            async with lifespan(app):
+                yield
+
+    Args:
+        app: The app; `OffgilDep` finds the client by it.
+
+    Raises:
+        ConfigurationError: A variable of the environment is wrong.
+        SidecarError: The embedded server did not start.
+    """
+    settings = Settings.from_environ()
+    async with AsyncExitStack() as stack:
+        target = settings.target
+        if target is None:
+            sidecar = Sidecar(binary=settings.server_binary)
+            stack.push_async_callback(asyncio.to_thread, sidecar.stop)
+            await asyncio.to_thread(sidecar.start)
+            target = sidecar.target
+        client = AsyncClient(
+            target, timeout=settings.timeout, connect_timeout=settings.connect_timeout
+        )
+        await stack.enter_async_context(client)
+        set_client(app, client)
+        stack.callback(set_client, app, None)
+        await stack.enter_async_context(keep_catalogue(app, client))
+        yield

@@ -1,0 +1,99 @@
+"""The routes that compute."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from offgil._catalogue import Kernel
+from offgil.fastapi._catalogue import remember_catalogue
+from offgil.fastapi._dependency import OffgilDep
+from offgil.fastapi._disconnect import cancel_on_disconnect
+from offgil.fastapi._errors import ERROR_RESPONSES
+from offgil.fastapi._models import (
+    ErrorDetail,
+    Int64,
+    KernelModel,
+    ProcessNumbersBody,
+    ProcessNumbersResult,
+    SumSquaresResult,
+)
+from offgil.fastapi._openapi import KERNEL_MARK, json_body
+from offgil.fastapi._passthrough import CLIENT_SCOPE_KEY, PassThrough
+from offgil.fastapi._route import OffgilRoute
+
+__all__ = ["create_router"]
+
+
+def create_router() -> APIRouter:
+    """Returns a router with the routes that compute; include it under any prefix."""
+    router = APIRouter(route_class=OffgilRoute, tags=["compute"], responses=ERROR_RESPONSES)
+    router.add_api_route(
+        "/process-numbers-rust",
+        process_numbers,
+        methods=["POST"],
+        response_model=ProcessNumbersResult,
+        openapi_extra={"requestBody": json_body(ProcessNumbersBody.model_json_schema())},
+    )
+    router.add_api_route(
+        "/sum-squares-rust", sum_squares, methods=["GET"], response_model=SumSquaresResult
+    )
+    router.add_api_route(
+        "/kernels/{name}",
+        run_kernel,
+        methods=["POST"],
+        response_model=dict[str, Any],
+        responses={
+            404: {"model": ErrorDetail, "description": "There is no kernel of that name."},
+            415: {"model": ErrorDetail, "description": "The body is not JSON."},
+        },
+        openapi_extra={"requestBody": json_body({"type": "object"}), KERNEL_MARK: True},
+    )
+    router.add_api_route(
+        "/kernels", list_kernels, methods=["GET"], response_model=list[KernelModel]
+    )
+    return router
+
+
+async def process_numbers(request: Request, compute: OffgilDep) -> Response:
+    """Applies f(v) = ((v + 1) · 2) rem 1 000 000 007 to each number, `rounds` times, in Rust."""
+    return await _process_numbers.answer(request, compute)
+
+
+async def process_numbers_typed(
+    payload: ProcessNumbersBody, request: Request
+) -> ProcessNumbersResult:
+    """Does the same for a body that pydantic accepts and Rust does not; never mounted."""
+    compute = request.scope[CLIENT_SCOPE_KEY]
+    call = compute.process_numbers(payload.numbers, rounds=payload.rounds)
+    results = await cancel_on_disconnect(request, call)
+    return ProcessNumbersResult(original_count=len(payload.numbers), processed_result=results)
+
+
+_process_numbers = PassThrough("process_numbers", lax=True, typed=process_numbers_typed)
+
+
+async def sum_squares(
+    request: Request,
+    compute: OffgilDep,
+    a: Annotated[Int64, Query(description="The first number.")] = 5,
+    b: Annotated[Int64, Query(description="The second number.")] = 10,
+) -> SumSquaresResult:
+    """Returns a² + b², exactly, computed in Rust."""
+    result = await cancel_on_disconnect(request, compute.sum_squares(a, b))
+    return SumSquaresResult(a=a, b=b, sum_of_squares=result)
+
+
+async def run_kernel(name: str, request: Request, compute: OffgilDep) -> Response:
+    """Runs any kernel of the catalogue: a JSON object of arguments in, one of results out."""
+    return await PassThrough(name, lax=False).answer(request, compute)
+
+
+async def list_kernels(request: Request, compute: OffgilDep) -> tuple[Kernel, ...]:
+    """Lists the kernels that the server runs."""
+    kernels = await compute.list_kernels()
+    remember_catalogue(request.app, kernels)
+    return kernels

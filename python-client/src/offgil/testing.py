@@ -1,0 +1,102 @@
+"""A stand-in for the client, for tests of apps that use offgil: no server, no network.
+
+from offgil.fastapi import get_client
+from offgil.testing import FakeClient
+
+fake = FakeClient()
+app.dependency_overrides[get_client] = lambda: fake
+fake.fail_with(Overloaded("busy", retry_after=2))
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from offgil._async_client import AsyncClient
+from offgil._calls import DEFAULT_ROUNDS, UnaryCall
+from offgil._exceptions import OffgilError
+from offgil._proto.offgil.v1 import compute_pb2
+from offgil._reference import process_packed, respond, run_json
+from offgil._streams import JsonExchange, NumberExchange
+
+if TYPE_CHECKING:
+    from offgil._proto.offgil.v1.compute_pb2_grpc import ComputeServiceAsyncStub
+
+__all__ = ["FakeClient"]
+
+T = TypeVar("T")
+
+
+class FakeClient(AsyncClient):
+    """An `AsyncClient` that computes in Python. Arguments are checked and errors raised alike.
+
+    Attributes:
+        calls: The names of the RPCs that were called, in order, those that failed included.
+    """
+
+    def __init__(self) -> None:
+        """Creates a fake; no server needs to run."""
+        super().__init__("unix:///nowhere/offgil.sock")
+        self.calls: list[str] = []
+        # In a list, so that the clients which with_options derives share it.
+        self._error: list[OffgilError] = []
+
+    @property
+    def stub(self) -> ComputeServiceAsyncStub:
+        """Raises `RuntimeError`: a fake has no channel."""
+        raise RuntimeError("a FakeClient has no stub, since there is no server behind it")
+
+    def fail_with(self, error: OffgilError | None) -> None:
+        """Makes every further call raise `error`; None makes them succeed again."""
+        self._error[:] = [] if error is None else [error]
+
+    async def check_health(self) -> bool:
+        """Returns whether calls succeed."""
+        return not self._error
+
+    async def _invoke(self, call: UnaryCall[T]) -> T:
+        self._begin(call.method)
+        return call.read(respond(call.method, call.request))
+
+    async def _exchange(
+        self, exchange: NumberExchange | JsonExchange, chunks: AsyncIterable[Any] | Iterable[Any]
+    ) -> AsyncGenerator[Any, None]:
+        self._begin(exchange.method)
+        messages = [exchange.header()]
+        async for chunk in _each(chunks):
+            messages += exchange.chunk(chunk)
+        messages.append(exchange.end())
+        for response in _respond_stream(messages):
+            for part in exchange.answer(response):
+                yield part
+        exchange.finish()
+
+    def _begin(self, method: str) -> None:
+        self.calls.append(method)
+        if self._error:
+            raise self._error[0]
+
+
+async def _each(chunks: AsyncIterable[Any] | Iterable[Any]) -> AsyncGenerator[Any, None]:
+    if isinstance(chunks, AsyncIterable):
+        async for chunk in chunks:
+            yield chunk
+    else:
+        for chunk in chunks:
+            yield chunk
+
+
+def _respond_stream(messages: list[Any]) -> Iterable[Any]:
+    header = messages[0].header
+    if isinstance(header, compute_pb2.InvokeJsonStreamHeader):
+        body = b"".join(message.body for message in messages[1:-1])
+        answer = run_json(header.kernel, body, header.mode == compute_pb2.JSON_MODE_LAX)
+        yield compute_pb2.InvokeJsonStreamResponse(body=answer)
+        yield compute_pb2.InvokeJsonStreamResponse(end=compute_pb2.InvokeJsonStreamEnd())
+        return
+    rounds = header.rounds if header.HasField("rounds") else DEFAULT_ROUNDS
+    for message in messages[1:-1]:
+        data = process_packed(message.packed_numbers, rounds)
+        yield compute_pb2.ProcessNumbersStreamResponse(packed_results=data)
+    yield compute_pb2.ProcessNumbersStreamResponse(end=messages[-1].end)

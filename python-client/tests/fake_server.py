@@ -1,0 +1,161 @@
+"""A gRPC server in this process that answers by the reference, or as a test tells it."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent import futures
+from typing import Any, NoReturn
+
+import grpc
+from google.protobuf.duration_pb2 import Duration
+from google.rpc import error_details_pb2, status_pb2
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from offgil import OffgilError, RetryableError
+from offgil._proto.offgil.v1 import compute_pb2, compute_pb2_grpc
+from offgil._reference import process_packed, respond, run_json
+
+
+class FakeServer(compute_pb2_grpc.ComputeServiceServicer):
+    """The service, with handles for tests.
+
+    Attributes:
+        failures: Raised by the next calls, one each, before they are looked at.
+        calls: The RPCs that arrived, with their metadata.
+        hold: Cleared: calls wait until it is set.
+        cancelled: Set when a waiting call was cancelled by its caller.
+        omit_end: Whether streams break off before their end marker.
+    """
+
+    def __init__(self) -> None:
+        self.failures: list[OffgilError] = []
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.hold = threading.Event()
+        self.hold.set()
+        self.arrived = threading.Event()
+        self.cancelled = threading.Event()
+        self.omit_end = False
+        self.health = health.HealthServicer()
+        self.set_serving(True)
+        self._server: grpc.Server | None = None
+        self.port = 0
+
+    @property
+    def target(self) -> str:
+        return f"dns:///127.0.0.1:{self.port}"
+
+    def set_serving(self, serving: bool) -> None:
+        status = health_pb2.HealthCheckResponse
+        self.health.set("", status.SERVING if serving else status.NOT_SERVING)
+
+    def start(self, port: int = 0) -> None:
+        server = grpc.server(
+            futures.ThreadPoolExecutor(8),
+            options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", 2**26)],
+        )
+        compute_pb2_grpc.add_ComputeServiceServicer_to_server(self, server)
+        health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
+        self.port = server.add_insecure_port(f"127.0.0.1:{port}")
+        server.start()
+        self._server = server
+
+    def stop(self) -> None:
+        self.hold.set()
+        if self._server is not None:
+            self._server.stop(None).wait()
+            self._server = None
+
+    def ProcessNumbers(self, request: Any, context: Any) -> Any:
+        return self._answer("ProcessNumbers", request, context)
+
+    def SumSquares(self, request: Any, context: Any) -> Any:
+        return self._answer("SumSquares", request, context)
+
+    def BatchSumSquares(self, request: Any, context: Any) -> Any:
+        return self._answer("BatchSumSquares", request, context)
+
+    def InvokeJson(self, request: Any, context: Any) -> Any:
+        return self._answer("InvokeJson", request, context)
+
+    def ListKernels(self, request: Any, context: Any) -> Any:
+        return self._answer("ListKernels", request, context)
+
+    def ProcessNumbersStream(self, request_iterator: Any, context: Any) -> Iterator[Any]:
+        self._begin("ProcessNumbersStream", context)
+        rounds, count = 1000, 0
+        for message in request_iterator:
+            kind = message.WhichOneof("message")
+            if kind == "header":
+                rounds = message.header.rounds
+            elif kind == "packed_numbers":
+                count += len(message.packed_numbers) // 8
+                data = process_packed(message.packed_numbers, rounds)
+                yield compute_pb2.ProcessNumbersStreamResponse(packed_results=data)
+            elif not self.omit_end:
+                end = compute_pb2.ProcessNumbersStreamEnd(count=count)
+                yield compute_pb2.ProcessNumbersStreamResponse(end=end)
+
+    def InvokeJsonStream(self, request_iterator: Any, context: Any) -> Iterator[Any]:
+        self._begin("InvokeJsonStream", context)
+        messages = list(request_iterator)
+        header, body = messages[0].header, b"".join(message.body for message in messages)
+        is_lax = header.mode == compute_pb2.JSON_MODE_LAX
+        try:
+            answer = run_json(header.kernel, body, is_lax)
+        except OffgilError as error:
+            abort(context, error)
+        half = len(answer) // 2
+        yield compute_pb2.InvokeJsonStreamResponse(body=answer[:half])
+        if self.omit_end:
+            return
+        yield compute_pb2.InvokeJsonStreamResponse(body=answer[half:])
+        yield compute_pb2.InvokeJsonStreamResponse(end=compute_pb2.InvokeJsonStreamEnd())
+
+    def _answer(self, method: str, request: Any, context: Any) -> Any:
+        self._begin(method, context)
+        try:
+            return respond(method, request)
+        except OffgilError as error:
+            abort(context, error)
+
+    def _begin(self, method: str, context: Any) -> None:
+        context.add_callback(lambda: None if self.hold.is_set() else self.cancelled.set())
+        self.calls.append((method, dict(context.invocation_metadata())))
+        self.arrived.set()
+        self.hold.wait(20)
+        if self.failures:
+            abort(context, self.failures.pop(0))
+
+
+def free_port() -> int:
+    """Returns a port on which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def abort(context: Any, error: OffgilError) -> NoReturn:
+    """Ends a call with an error and its details, as the real server does."""
+    code = getattr(grpc.StatusCode, error.code)
+    status = status_pb2.Status(code=code.value[0], message=error.message)
+    if error.reason is not None:
+        info = error_details_pb2.ErrorInfo(reason=error.reason, domain="offgil")
+        info.metadata.update(error.metadata)
+        status.details.add().Pack(info)
+    if error.fields:
+        bad = error_details_pb2.BadRequest()
+        for violation in error.fields:
+            bad.field_violations.add(field=violation.field, description=violation.description)
+        status.details.add().Pack(bad)
+    if isinstance(error, RetryableError):
+        delay = Duration()
+        delay.FromMilliseconds(round(error.retry_after * 1000))
+        status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=delay))
+    context.set_trailing_metadata(
+        (("grpc-status-details-bin", status.SerializeToString()), ("x-request-id", "r-1"))
+    )
+    context.abort(code, error.message)
+    raise AssertionError("abort raises")
