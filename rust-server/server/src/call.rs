@@ -1,7 +1,10 @@
 //! What is known of one call, from its first header to its log line.
 
 use std::{
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -22,16 +25,8 @@ struct Inner {
     request_id: HeaderValue,
     started: Instant,
     deadline: Option<Instant>,
-    work: OnceLock<Work>,
-}
-
-/// What a call asked for, as far as the log tells.
-#[derive(Clone, Debug)]
-pub struct Work {
-    /// The kernel.
-    pub kernel: &'static str,
-    /// How many numbers went in; 0 if that is not known.
-    pub count: usize,
+    kernel: OnceLock<&'static str>,
+    count: AtomicU64,
 }
 
 // === impl Call ===
@@ -46,7 +41,8 @@ impl Call {
             request_id: request_id(headers),
             started,
             deadline: timeout.and_then(|timeout| started.checked_add(timeout)),
-            work: OnceLock::new(),
+            kernel: OnceLock::new(),
+            count: AtomicU64::new(0),
         }))
     }
 
@@ -76,14 +72,24 @@ impl Call {
         self.0.deadline
     }
 
-    /// Notes what the call asked for. The first note counts.
-    pub fn note(&self, kernel: &'static str, count: usize) {
-        self.0.work.get_or_init(|| Work { kernel, count });
+    /// Notes which kernel the call asked for.
+    pub fn note_kernel(&self, kernel: &'static str) {
+        self.0.kernel.get_or_init(|| kernel);
     }
 
-    /// Returns what was noted.
-    pub fn work(&self) -> Option<&Work> {
-        self.0.work.get()
+    /// Adds to the count of numbers that went in.
+    pub fn note_count(&self, count: usize) {
+        self.0.count.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// Returns the kernel, as far as the call got to name one.
+    pub fn kernel(&self) -> Option<&'static str> {
+        self.0.kernel.get().copied()
+    }
+
+    /// Returns how many numbers went in.
+    pub fn count(&self) -> u64 {
+        self.0.count.load(Ordering::Relaxed)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     logging,
     server::{Outcome, Server},
     service::probe,
-    signals::{self, Cause},
+    signals::{Cause, Signals},
 };
 
 /// Wrong flags or variables (`EX_USAGE` of sysexits.h).
@@ -39,13 +39,17 @@ pub fn main(catalogue: Catalogue) -> ExitCode {
             };
         }
     };
-    if let Some(Subcommand::Health(health)) = &flags.subcommand {
-        let target = health.target.clone();
-        return check_health(&target.unwrap_or_else(|| own_target(&flags)), health.wait);
+    if let Some(Subcommand::Health(health)) = &flags.subcommand
+        && let Some(target) = &health.target
+    {
+        return check_health(target, health.wait);
     }
-    match Config::from_flags(&flags) {
-        Ok(config) => serve(config, catalogue),
-        Err(faults) => {
+    match (Config::from_flags(&flags), &flags.subcommand) {
+        (Ok(config), None) => serve(config, catalogue),
+        (Ok(config), Some(Subcommand::Health(health))) => {
+            check_health(&target_of(&config), health.wait)
+        }
+        (Err(faults), _) => {
             let lines = faults.iter().map(Fault::to_string);
             complain(&lines.collect::<Vec<_>>().join("\n"));
             USAGE.into()
@@ -54,22 +58,20 @@ pub fn main(catalogue: Catalogue) -> ExitCode {
 }
 
 fn serve(config: Config, catalogue: Catalogue) -> ExitCode {
-    logging::start(&config);
+    // Dropped last, so that the log of the end is written.
+    let _log = logging::start(&config);
     let (parent, threads) = (config.exit_with_parent, config.threads);
-    let server = match Server::bind(config, catalogue) {
-        Ok(server) => server,
-        Err(error) => {
-            complain(&error.to_string());
-            return UNAVAILABLE.into();
-        }
-    };
     let served = runtime(threads).and_then(|runtime| {
         let outcome = runtime.block_on(async {
-            let cause = async {
-                let cause = signals::cause_to_stop(parent).await;
-                cause.inspect(|cause| tracing::info!(?cause, "stopping"))
+            // Before anybody can connect: a signal that comes then drains.
+            let signals = Signals::listen()?;
+            let server = Server::bind(config, catalogue).map_err(io::Error::other)?;
+            let stop = async {
+                let cause = signals.cause_to_stop(parent).await;
+                tracing::info!(?cause, "stopping");
+                cause
             };
-            server.run(cause).await
+            server.run(stop).await
         });
         // Jobs that ignore the request to stop must not keep the process.
         runtime.shutdown_background();
@@ -79,7 +81,7 @@ fn serve(config: Config, catalogue: Catalogue) -> ExitCode {
         Ok((Cause::ParentEnded, _) | (_, Outcome::Drained)) => ExitCode::SUCCESS,
         Ok((_, Outcome::CutOff)) => ExitCode::FAILURE,
         Err(error) => {
-            complain(&format!("cannot serve: {error}"));
+            complain(&error.to_string());
             UNAVAILABLE.into()
         }
     }
@@ -100,21 +102,15 @@ fn check_health(target: &str, wait: Duration) -> ExitCode {
     }
 }
 
-/// Returns the target of the server that this environment would start.
-fn own_target(flags: &Flags) -> String {
-    match Config::from_flags(flags) {
-        Ok(Config {
-            uds: Some(path), ..
-        }) => format!("unix://{}", path.display()),
-        Ok(Config {
-            listen: Some(address),
-            ..
-        }) if !address.ip().is_unspecified() => address.to_string(),
-        Ok(Config {
-            listen: Some(address),
-            ..
-        }) => format!("localhost:{}", address.port()),
-        _ => crate::config::DEFAULT_LISTEN.to_owned(),
+/// Returns the target of a server with this configuration, for a caller on the same machine.
+fn target_of(config: &Config) -> String {
+    match (&config.uds, config.listen) {
+        (Some(path), _) => format!("unix://{}", path.display()),
+        (None, Some(address)) if address.ip().is_unspecified() => {
+            format!("localhost:{}", address.port())
+        }
+        (None, Some(address)) => address.to_string(),
+        (None, None) => unreachable!("a valid configuration listens somewhere"),
     }
 }
 

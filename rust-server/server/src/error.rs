@@ -13,6 +13,12 @@ use crate::proto::ErrorReason;
 /// The domain of all reasons in `google.rpc.ErrorInfo`.
 const DOMAIN: &str = "offgil";
 
+/// A text of the caller or the catalogue in an error is cut to so many bytes: it travels in headers, of which
+/// gRPC allows 8 KiB, and the details repeat it.
+const LONGEST_TEXT: usize = 512;
+/// When another replica, or this server after a restart, may answer.
+const RETRY_AFTER_DRAINING: Duration = Duration::from_secs(1);
+
 /// Why a call has no result.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Error {
@@ -41,6 +47,12 @@ pub enum Error {
     Stream {
         /// What was expected and what came.
         message: &'static str,
+    },
+    /// This server has no such method.
+    #[error("there is no method {method}")]
+    Unimplemented {
+        /// The service and method.
+        method: String,
     },
     /// The exact result does not fit its type.
     #[error("{message}")]
@@ -118,6 +130,7 @@ impl Error {
             Self::Argument { .. } => (Code::InvalidArgument, ErrorReason::InvalidArgument),
             Self::Json { .. } => (Code::InvalidArgument, ErrorReason::InvalidJson),
             Self::Stream { .. } => (Code::InvalidArgument, ErrorReason::InvalidStream),
+            Self::Unimplemented { .. } => (Code::Unimplemented, ErrorReason::Unimplemented),
             Self::OutOfRange { .. } => (Code::OutOfRange, ErrorReason::ResultOutOfRange),
             Self::KernelNotFound { .. } => (Code::NotFound, ErrorReason::KernelNotFound),
             Self::TooLarge { .. } => (Code::ResourceExhausted, ErrorReason::MessageTooLarge),
@@ -162,7 +175,7 @@ impl Error {
                 message,
                 limit,
             } => {
-                details.add_bad_request_violation(field, message);
+                details.add_bad_request_violation(shortened(field), shortened(message));
                 metadata.insert("type".into(), (*kind).into());
                 if let Some(limit) = limit {
                     metadata.insert("limit".into(), limit.to_string());
@@ -179,10 +192,14 @@ impl Error {
             Self::Overloaded { retry_after, .. } => {
                 details.set_retry_info(Some(*retry_after));
             }
+            Self::GivenUp(GivenUp::Draining) => {
+                details.set_retry_info(Some(RETRY_AFTER_DRAINING));
+            }
             Self::Stream { .. }
+            | Self::Unimplemented { .. }
             | Self::OutOfRange { .. }
             | Self::KernelNotFound { .. }
-            | Self::GivenUp(_)
+            | Self::GivenUp(GivenUp::Cancelled | GivenUp::DeadlineExceeded)
             | Self::Panicked { .. } => {}
         }
         let name = reason.as_str_name();
@@ -195,7 +212,8 @@ impl Error {
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
         let (code, reason) = error.classify();
-        let mut status = Self::with_error_details(code, error.to_string(), error.details(reason));
+        let message = shortened(&error.to_string()).to_owned();
+        let mut status = Self::with_error_details(code, message, error.details(reason));
         if let Error::Overloaded { retry_after, .. } = error {
             let pushback = MetadataValue::from(retry_after.as_millis() as u64);
             status
@@ -204,6 +222,33 @@ impl From<Error> for Status {
         }
         status
     }
+}
+
+/// Completes the headers of a response that failed before it reached the service: an unknown method, or bytes
+/// that are no message. tonic answers these itself, without details.
+pub fn complete(headers: &mut HeaderMap, method: &str) {
+    if headers.contains_key("grpc-status-details-bin") {
+        return;
+    }
+    let Some(status) = Status::from_header_map(headers) else {
+        return;
+    };
+    let error = match status.code() {
+        Code::Unimplemented => Error::Unimplemented {
+            method: method.to_owned(),
+        },
+        // Our own INTERNAL always has details, so this is the decoder's.
+        Code::Internal => Error::field("", "message_decoding", status.message()),
+        _ => return,
+    };
+    for (name, value) in &error.into_trailers() {
+        headers.insert(name, value.clone());
+    }
+}
+
+/// Returns the beginning of `text`, at most [`LONGEST_TEXT`] bytes.
+fn shortened(text: &str) -> &str {
+    &text[..text.floor_char_boundary(LONGEST_TEXT)]
 }
 
 impl From<ArgumentError> for Error {

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use offgil_kernels::{Arguments, Catalogue, Context, Kernel, KernelError, Stopped, Value};
+use offgil_kernels::{Catalogue, Context, Kernel, KernelError, Stopped};
 
 use crate::{
     admission::{Admission, Lane},
@@ -61,22 +61,6 @@ impl Invoker {
                 known: known.join(", "),
             }
         })
-    }
-
-    /// Runs a kernel on arguments that are bound already.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Self::execute`], and those of the kernel.
-    pub async fn run(
-        &self,
-        call: &Call,
-        kernel: Arc<dyn Kernel>,
-        arguments: Arguments,
-    ) -> Result<Vec<Value>, Error> {
-        let (name, cost) = (kernel.spec().name, kernel.cost(&arguments));
-        let job = move |context: &Context| Ok(kernel.run(arguments, context)?);
-        self.execute(call, name, cost, job).await
     }
 
     /// Runs a job: whatever of a call takes time, from decoding to encoding.

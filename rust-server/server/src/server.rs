@@ -74,16 +74,13 @@ impl Server {
         self.listeners.tcp_address()
     }
 
-    /// Serves until `stop` is ready, then drains: health says NOT_SERVING, no new connection is
-    /// accepted, calls in flight go on for at most the drain timeout.
+    /// Serves until `stop` is ready, then drains: health says NOT_SERVING; after the drain delay no new
+    /// connection is accepted; calls in flight go on for at most the drain timeout.
     ///
     /// # Errors
     ///
-    /// An error of the system, or of `stop`.
-    pub async fn run<C>(
-        self,
-        stop: impl Future<Output = io::Result<C>>,
-    ) -> io::Result<(C, Outcome)> {
+    /// An error of the system.
+    pub async fn run<C>(self, stop: impl Future<Output = C>) -> io::Result<(C, Outcome)> {
         let calls = Calls::default();
         let limits = self.config.limits;
         let (routes, health) = service::routes(self.invoker.clone(), limits);
@@ -105,18 +102,27 @@ impl Server {
         let mut acceptor = Acceptor::start(self.listeners, options, handler)?;
         health.set_serving(true).await;
         let cause = tokio::select! {
-            cause = stop => cause?,
+            cause = stop => cause,
             never = acceptor.accept() => match never {},
         };
 
         health.set_serving(false).await;
+        tokio::select! {
+            () = tokio::time::sleep(self.config.drain_delay) => {}
+            never = acceptor.accept() => match never {},
+        }
         acceptor.drain();
         let drained = tokio::time::timeout(self.config.drain_timeout, async {
-            tokio::select! {
-                () = acceptor.closed() => {}
-                () = calls.none_in_flight() => {
-                    // Idle peers and half-open handshakes may never close; they lose nothing.
-                    let _ = tokio::time::timeout(CLOSING, acceptor.closed()).await;
+            loop {
+                tokio::select! {
+                    () = acceptor.closed() => return,
+                    () = calls.none_in_flight() => {}
+                }
+                // Idle peers, health watches and half-open handshakes may never close; they lose
+                // nothing. A call that was on its way when the peer was told is waited for as well.
+                let closed = tokio::time::timeout(CLOSING, acceptor.closed()).await;
+                if closed.is_ok() || calls.in_flight() == 0 {
+                    return;
                 }
             }
         });

@@ -2,84 +2,144 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
-use offgil_server::server::Outcome;
-use support::{PATIENCE, TestServer, invoke, reason};
+use offgil_server::{
+    proto::{
+        InvokeJsonStreamEnd, InvokeJsonStreamHeader, InvokeJsonStreamRequest,
+        invoke_json_stream_request::Message as JsonMessage,
+        invoke_json_stream_response::Message as JsonAnswer,
+    },
+    server::Outcome,
+};
+use support::{Client, PATIENCE, TestServer, invoke, reason};
 use tokio::net::TcpStream;
 use tonic::Code;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
-#[tokio::test]
-async fn calls_in_flight_finish_and_new_connections_are_refused() {
-    let server = TestServer::start();
-    let (address, blocked) = (server.address, server.blocked.clone());
-    let endpoint = server.endpoint();
-    let client = server.client().await;
-    // A watch on health is itself a call in flight, which sees the change.
-    let mut watch = HealthClient::new(server.channel().await)
-        .watch(HealthCheckRequest::default())
-        .await
-        .expect("health is served")
-        .into_inner();
-    assert_eq!(
-        watch
-            .message()
-            .await
-            .expect("a status")
-            .expect("serving")
-            .status,
-        1
-    );
-    let in_flight = server.blocked_call(&client).await;
-
-    let ended = server.stop();
-    assert_eq!(
-        watch
-            .message()
-            .await
-            .expect("a status")
-            .expect("not serving")
-            .status,
-        2
-    );
-    drop(watch);
+/// Waits until the server accepts no more connections.
+async fn refuses_connections(address: SocketAddr) {
     let refused = async {
         while TcpStream::connect(address).await.is_ok() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, refused)
-        .await
-        .expect("the listener closes");
-    assert!(endpoint.connect().await.is_err());
-    assert_eq!(blocked.count(), 1, "the call in flight goes on");
-    assert!(!in_flight.is_finished());
+    let waited = tokio::time::timeout(PATIENCE, refused).await;
+    waited.expect("the listener closes");
+}
 
-    in_flight.abort();
+#[tokio::test]
+async fn calls_in_flight_finish_and_new_connections_are_refused() {
+    let server = TestServer::start();
+    let (address, blocked) = (server.address, server.blocked.clone());
+    // As many as run at once, and some that wait behind them.
+    let client = server.client().await;
+    let mut calls = vec![server.blocked_call(&client).await];
+    for _ in 0..20 {
+        let mut client = client.clone();
+        calls.push(tokio::spawn(async move {
+            invoke(&mut client, "block", "{}").await.map(drop)
+        }));
+    }
+    // Sent after the others on the same connection: once it is answered, they have arrived.
+    let last = invoke(&mut client.clone(), "process_numbers", r#"{"numbers":[]}"#).await;
+    assert!(last.is_ok());
+    let ended = server.stop();
+    refuses_connections(address).await;
+    assert!(blocked.count() > 0 && calls.iter().all(|call| !call.is_finished()));
+
+    blocked.release();
+    for call in calls {
+        call.await.expect("no panic").expect("an answer");
+    }
     assert_eq!(ended.await.expect("no panic"), Outcome::Drained);
 }
 
 #[tokio::test]
-async fn a_call_in_flight_gets_its_answer() {
-    let server = TestServer::start();
-    let mut client = server.client().await;
-    let body = format!(r#"{{"numbers":[{}]}}"#, vec!["1"; 200_000].join(","));
-    let mut calls: Vec<_> = (0..8)
-        .map(|_| {
-            let (mut client, body) = (client.clone(), body.clone());
-            tokio::spawn(async move { invoke(&mut client, "process_numbers", &body).await })
-        })
-        .collect();
-    // The first answer shows that the others have been sent.
-    calls.remove(0).await.expect("no panic").expect("an answer");
+async fn a_health_watch_sees_the_end_and_does_not_hold_it_up() {
+    let server = TestServer::with_flags(&["--drain-timeout=1h"]);
+    let mut watch = HealthClient::new(server.channel().await)
+        .watch(HealthCheckRequest::default())
+        .await
+        .expect("health is served")
+        .into_inner();
+    let mut status = async || watch.message().await.expect("a status").map(|s| s.status);
+    assert_eq!(status().await, Some(1), "serving");
     let ended = server.stop();
-    for call in calls {
-        let answer = call.await.expect("no panic").expect("an answer");
-        assert!(answer.starts_with(r#"{"original_count":200000,"#));
+    assert_eq!(status().await, Some(2), "not serving");
+    let outcome = tokio::time::timeout(PATIENCE, ended).await;
+    assert_eq!(
+        outcome.expect("in time").expect("no panic"),
+        Outcome::Drained
+    );
+}
+
+#[tokio::test]
+async fn new_calls_are_taken_during_the_drain_delay() {
+    let server = TestServer::with_flags(&["--drain-delay=1h"]);
+    let endpoint = server.endpoint();
+    let mut health = HealthClient::new(server.channel().await);
+    let ended = server.stop();
+    let not_serving = async {
+        let check = async |health: &mut HealthClient<_>| {
+            let response = health.check(HealthCheckRequest::default()).await;
+            response.expect("health is served").into_inner().status
+        };
+        while check(&mut health).await != 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, not_serving)
+        .await
+        .expect("health changes");
+    let mut client = Client::new(endpoint.connect().await.expect("it accepts"));
+    assert!(
+        invoke(&mut client, "process_numbers", r#"{"numbers":[]}"#)
+            .await
+            .is_ok()
+    );
+    ended.abort();
+}
+
+#[tokio::test]
+async fn a_slow_reader_gets_its_whole_answer() {
+    let server = TestServer::start();
+    let address = server.address;
+    let channel = server
+        .endpoint()
+        .initial_stream_window_size(64 * 1024)
+        .initial_connection_window_size(64 * 1024);
+    let mut client = Client::new(channel.connect().await.expect("it accepts"));
+    let body = format!(r#"{{"numbers":[{}]}}"#, vec!["7"; 300_000].join(","));
+    let header = JsonMessage::Header(InvokeJsonStreamHeader {
+        kernel: "process_numbers".into(),
+        mode: 0,
+    });
+    let end = JsonMessage::End(InvokeJsonStreamEnd {});
+    let messages = [header, JsonMessage::Body(body.into()), end];
+    let messages = messages.map(|message| InvokeJsonStreamRequest {
+        message: Some(message),
+    });
+    let call = client
+        .invoke_json_stream(tokio_stream::iter(messages))
+        .await;
+    let mut answer = call.expect("it begins to answer").into_inner();
+    let ended = server.stop();
+    refuses_connections(address).await;
+    // Longer than idle connections are given to close.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let mut last = None;
+    while let Some(message) = answer.message().await.expect("the rest of the answer") {
+        last = message.message;
     }
+    assert!(
+        matches!(last, Some(JsonAnswer::End(_))),
+        "the answer is whole"
+    );
     assert_eq!(ended.await.expect("no panic"), Outcome::Drained);
-    assert!(invoke(&mut client, "process_numbers", "{}").await.is_err());
 }
 
 #[tokio::test]

@@ -3,9 +3,9 @@
 mod support;
 
 use offgil_server::proto::{
-    BatchSumSquaresRequest, InvokeJsonStreamHeader, InvokeJsonStreamRequest, ProcessNumbersRequest,
-    ProcessNumbersStreamHeader, ProcessNumbersStreamRequest, SumSquaresRequest,
-    invoke_json_stream_request::Message as JsonMessage,
+    BatchSumSquaresRequest, InvokeJsonStreamEnd, InvokeJsonStreamHeader, InvokeJsonStreamRequest,
+    Pair, ProcessNumbersRequest, ProcessNumbersStreamHeader, ProcessNumbersStreamRequest,
+    SumSquaresRequest, invoke_json_stream_request::Message as JsonMessage,
     process_numbers_stream_request::Message as NumbersMessage,
 };
 use support::{TestServer, invoke, reason};
@@ -95,14 +95,61 @@ async fn an_answer_over_the_limit_is_refused() {
     let server = TestServer::with_flags(SMALL);
     // Two bytes in for each number, up to eleven out.
     let body = format!(r#"{{"numbers":[{}]}}"#, vec!["1"; 20_000].join(","));
-    let answer = invoke(&mut server.client().await, "process_numbers", &body).await;
+    let mut client = server.client().await;
+    let answer = invoke(&mut client, "process_numbers", &body).await;
     assert_too_large(&answer.expect_err("too large"));
+
+    let request = ProcessNumbersRequest {
+        numbers: vec![1; 30_000],
+        ..Default::default()
+    };
+    let answer = client.process_numbers(request).await;
+    assert_too_large(&answer.expect_err("too large"));
+
+    // Every pair overflows, and an error is longer than a pair.
+    let pairs = vec![Pair { a: i64::MAX, b: 1 }; 2000];
+    let answer = client
+        .batch_sum_squares(BatchSumSquaresRequest { pairs })
+        .await;
+    assert_too_large(&answer.expect_err("too large"));
+}
+
+#[tokio::test]
+async fn an_answer_in_pieces_keeps_each_piece_below_the_limit() {
+    let server = TestServer::with_flags(SMALL);
+    let body = format!(r#"{{"numbers":[{}]}}"#, vec!["1"; 20_000].join(","));
+    let messages = [
+        JsonMessage::Header(InvokeJsonStreamHeader {
+            kernel: "process_numbers".into(),
+            mode: 0,
+        }),
+        JsonMessage::Body(body.into()),
+        JsonMessage::End(InvokeJsonStreamEnd {}),
+    ];
+    let messages = messages.map(|message| InvokeJsonStreamRequest {
+        message: Some(message),
+    });
+    let mut client = server.client().await;
+    let call = client
+        .invoke_json_stream(tokio_stream::iter(messages))
+        .await;
+    let mut answer = call.expect("it begins to answer").into_inner();
+    let mut count = 0;
+    while answer
+        .message()
+        .await
+        .expect("each piece is sent")
+        .is_some()
+    {
+        count += 1;
+    }
+    assert!(count > 2, "{count} messages");
 }
 
 #[tokio::test]
 async fn a_batch_over_the_limit_names_its_field() {
     let server = TestServer::start();
-    let pairs = vec![SumSquaresRequest { a: 1, b: 1 }; 100_001];
+    let pairs = vec![Pair { a: 1, b: 1 }; 100_001];
     let call = server
         .client()
         .await

@@ -10,7 +10,8 @@ use offgil_server::proto::{
     process_numbers_stream_request::Message as Numbers,
     process_numbers_stream_response::Message as NumbersAnswer,
 };
-use support::{Client, TestServer, invoke, reason};
+use support::{Client, PATIENCE, TestServer, invoke, reason};
+use tokio_stream::StreamExt;
 use tonic::{Code, Status};
 
 async fn numbers(
@@ -93,6 +94,37 @@ async fn chunks_are_answered_in_order_and_the_end_counts_them() {
 }
 
 #[tokio::test]
+async fn the_end_marker_is_answered_though_the_caller_keeps_its_side_open() {
+    let server = TestServer::start();
+    let mut client = server.client().await;
+    let messages = [header(1), chunk(&[1]), end(1)].map(|message| ProcessNumbersStreamRequest {
+        message: Some(message),
+    });
+    let open = tokio_stream::iter(messages).chain(tokio_stream::pending());
+    let call = client
+        .process_numbers_stream(open)
+        .await
+        .expect("it begins");
+    let answers = call.into_inner().collect::<Vec<_>>();
+    let answers = tokio::time::timeout(PATIENCE, answers).await;
+    assert_eq!(answers.expect("it ends").len(), 2);
+
+    let messages = [
+        json_header(),
+        Json::Body(r#"{"numbers":[]}"#.into()),
+        json_end(),
+    ];
+    let messages = messages.map(|message| InvokeJsonStreamRequest {
+        message: Some(message),
+    });
+    let open = tokio_stream::iter(messages).chain(tokio_stream::pending());
+    let call = client.invoke_json_stream(open).await.expect("it begins");
+    let answers = call.into_inner().collect::<Vec<_>>();
+    let answers = tokio::time::timeout(PATIENCE, answers).await;
+    assert_eq!(answers.expect("it ends").len(), 2);
+}
+
+#[tokio::test]
 async fn streams_of_numbers_that_are_not_whole_are_errors() {
     let server = TestServer::start();
     let mut client = server.client().await;
@@ -102,7 +134,6 @@ async fn streams_of_numbers_that_are_not_whole_are_errors() {
         (vec![header(1)], "INVALID_STREAM"),
         (vec![header(1), chunk(&[1])], "INVALID_STREAM"),
         (vec![header(1), header(1)], "INVALID_STREAM"),
-        (vec![header(1), end(0), chunk(&[1])], "INVALID_STREAM"),
         (vec![header(1), chunk(&[1]), end(2)], "INVALID_ARGUMENT"),
         (vec![header(1_000_001), end(0)], "INVALID_ARGUMENT"),
         (

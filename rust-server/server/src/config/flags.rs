@@ -33,7 +33,7 @@ pub struct Flags {
     /// Longest message, in bytes or with a unit. Default: 64MiB.
     #[arg(long, env = "OFFGIL_MAX_MESSAGE_BYTES", value_name = "SIZE")]
     pub max_message_bytes: Option<String>,
-    /// Longest JSON body that comes in chunks. Default: 256MiB.
+    /// Longest JSON body that comes in chunks. Default: 64MiB.
     #[arg(long, env = "OFFGIL_MAX_BODY_BYTES", value_name = "SIZE")]
     pub max_body_bytes: Option<String>,
     /// Jobs that may wait in each lane before callers are refused. Default: 1024.
@@ -45,6 +45,9 @@ pub struct Flags {
     /// Close TCP connections gracefully after this time, so that callers find new replicas. Default: 0s, never.
     #[arg(long, env = "OFFGIL_MAX_CONNECTION_AGE", value_name = "DURATION")]
     pub max_connection_age: Option<String>,
+    /// How long new calls are still taken after SIGTERM or SIGINT, for load balancers that watch health. Default: 0s.
+    #[arg(long, env = "OFFGIL_DRAIN_DELAY", value_name = "DURATION")]
+    pub drain_delay: Option<String>,
     /// How long calls in flight may go on after SIGTERM or SIGINT. Default: 30s.
     #[arg(long, env = "OFFGIL_DRAIN_TIMEOUT", value_name = "DURATION")]
     pub drain_timeout: Option<String>,

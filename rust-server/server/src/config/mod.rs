@@ -28,6 +28,8 @@ pub struct Config {
     pub max_connections: usize,
     /// After this time a TCP connection is closed gracefully, so that callers look for new replicas.
     pub max_connection_age: Option<Duration>,
+    /// How long new calls are still taken after the signal to stop, while health says NOT_SERVING.
+    pub drain_delay: Duration,
     /// How long calls in flight may go on after the signal to stop.
     pub drain_timeout: Duration,
     /// How the log is written.

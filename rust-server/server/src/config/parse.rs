@@ -10,6 +10,12 @@ use super::{Config, DEFAULT_LISTEN, Flags, Limits, LogFormat};
 /// The longest path of a Unix socket: the system's structure holds 108 bytes, the last one a zero.
 const LONGEST_SOCKET_PATH: usize = 107;
 
+/// A variable would be inherited by processes that have another parent.
+const FLAG_WITHOUT_VARIABLE: &str = "exit-with-parent";
+/// More threads, connections or waiting jobs than any machine has.
+const GREATEST_NUMBER: usize = 1_000_000;
+const LONGEST_DURATION: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// A flag that cannot be used as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -21,6 +27,7 @@ pub struct Fault {
 struct Faults(Vec<Fault>);
 
 pub(super) fn config(flags: &Flags) -> Result<Config, Vec<Fault>> {
+    let flags = &without_empty(flags.clone());
     let mut faults = Faults::default();
     let config = Config {
         listen: listen(flags, &mut faults),
@@ -28,7 +35,7 @@ pub(super) fn config(flags: &Flags) -> Result<Config, Vec<Fault>> {
         threads: faults.number("threads", &flags.threads, 1, available_cores()),
         limits: Limits {
             max_message_bytes: faults.size("max-message-bytes", &flags.max_message_bytes, 64),
-            max_body_bytes: faults.size("max-body-bytes", &flags.max_body_bytes, 256),
+            max_body_bytes: faults.size("max-body-bytes", &flags.max_body_bytes, 64),
         },
         max_queue: faults.number("max-queue", &flags.max_queue, 0, 1024),
         max_connections: faults.number("max-connections", &flags.max_connections, 1, 1024),
@@ -38,6 +45,7 @@ pub(super) fn config(flags: &Flags) -> Result<Config, Vec<Fault>> {
             0,
         ))
         .filter(|age| !age.is_zero()),
+        drain_delay: faults.duration("drain-delay", &flags.drain_delay, 0),
         drain_timeout: faults.duration("drain-timeout", &flags.drain_timeout, 30),
         log_format: log_format(flags, &mut faults),
         log_level: log_level(flags, &mut faults),
@@ -71,7 +79,7 @@ fn listen(flags: &Flags, faults: &mut Faults) -> Option<SocketAddr> {
         return None;
     };
     let allowed = match flags.allow_plaintext.as_deref() {
-        None | Some("" | "0" | "false") => false,
+        None | Some("0" | "false") => false,
         Some("1" | "true") => true,
         Some(other) => {
             faults.add(
@@ -92,9 +100,7 @@ fn listen(flags: &Flags, faults: &mut Faults) -> Option<SocketAddr> {
 
 fn uds(flags: &Flags, faults: &mut Faults) -> Option<PathBuf> {
     let path = flags.uds.as_ref()?;
-    if path.is_empty() {
-        faults.add("uds", "the path is empty");
-    } else if path.len() > LONGEST_SOCKET_PATH {
+    if path.len() > LONGEST_SOCKET_PATH {
         faults.add(
             "uds",
             format!(
@@ -133,9 +139,32 @@ fn parent(flags: &Flags, faults: &mut Faults) -> Option<u32> {
     let text = flags.exit_with_parent.as_ref()?;
     let parent = text.parse().ok().filter(|pid| *pid > 0);
     if parent.is_none() {
-        faults.add("exit-with-parent", format!("{text:?} is no process id"));
+        faults.add(FLAG_WITHOUT_VARIABLE, format!("{text:?} is no process id"));
     }
     parent
+}
+
+/// Takes what is empty as not given, as compose files and shells pass on a variable that is not set.
+fn without_empty(mut flags: Flags) -> Flags {
+    for text in [
+        &mut flags.listen,
+        &mut flags.uds,
+        &mut flags.allow_plaintext,
+        &mut flags.threads,
+        &mut flags.max_message_bytes,
+        &mut flags.max_body_bytes,
+        &mut flags.max_queue,
+        &mut flags.max_connections,
+        &mut flags.max_connection_age,
+        &mut flags.drain_delay,
+        &mut flags.drain_timeout,
+        &mut flags.log_format,
+        &mut flags.log,
+        &mut flags.exit_with_parent,
+    ] {
+        text.take_if(|text| text.is_empty());
+    }
+    flags
 }
 
 fn available_cores() -> usize {
@@ -160,9 +189,12 @@ impl Faults {
     ) -> usize {
         let Some(text) = text else { return default };
         match text.parse() {
-            Ok(number) if number >= least => number,
+            Ok(number) if (least..=GREATEST_NUMBER).contains(&number) => number,
             _ => {
-                self.add(flag, format!("{text:?} is no whole number from {least}"));
+                self.add(
+                    flag,
+                    format!("{text:?} is no whole number from {least} to {GREATEST_NUMBER}"),
+                );
                 default
             }
         }
@@ -179,7 +211,7 @@ impl Faults {
             let text = text.as_deref().unwrap_or_default();
             self.add(
                 flag,
-                format!("{text:?} is no size from 1KiB to 4GiB, such as 64MiB"),
+                format!("{text:?} is no size from 1KiB to below 4GiB, such as 64MiB"),
             );
         }
         size
@@ -188,13 +220,16 @@ impl Faults {
     fn duration(&mut self, flag: &'static str, text: &Option<String>, default: u64) -> Duration {
         let default = Duration::from_secs(default);
         let Some(text) = text else { return default };
-        humantime::parse_duration(text).unwrap_or_else(|error| {
-            self.add(
-                flag,
-                format!("{text:?} is no duration such as 30s: {error}"),
-            );
-            default
-        })
+        match humantime::parse_duration(text) {
+            Ok(duration) if duration <= LONGEST_DURATION => duration,
+            _ => {
+                self.add(
+                    flag,
+                    format!("{text:?} is no duration up to a year, such as 30s"),
+                );
+                default
+            }
+        }
     }
 }
 
@@ -202,7 +237,11 @@ impl Faults {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let variable = self.flag.replace('-', "_").to_uppercase();
-        write!(f, "--{} / OFFGIL_{variable}: {}", self.flag, self.message)
+        write!(f, "--{}", self.flag)?;
+        if self.flag != FLAG_WITHOUT_VARIABLE {
+            let variable = self.flag.replace('-', "_").to_uppercase();
+            write!(f, " / OFFGIL_{variable}")?;
+        }
+        write!(f, ": {}", self.message)
     }
 }

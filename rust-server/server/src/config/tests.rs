@@ -87,7 +87,13 @@ fn reports_all_faults_together() {
     ];
     assert_eq!(faults.len(), flags.len(), "{faults:#?}");
     for (fault, flag) in faults.iter().zip(flags) {
-        assert!(fault.starts_with(&format!("--{flag} / OFFGIL_")), "{fault}");
+        assert!(fault.starts_with(&format!("--{flag}")), "{fault}");
+        let variable = format!(" / OFFGIL_{}: ", flag.replace('-', "_").to_uppercase());
+        assert_eq!(
+            fault.contains(&variable),
+            flag != "exit-with-parent",
+            "{fault}"
+        );
     }
 }
 

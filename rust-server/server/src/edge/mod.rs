@@ -4,27 +4,29 @@
 //! |---|---|
 //! | [`size_limit`] | refuses a message by its announced length, before a byte of it is kept |
 //! | [`deadline`] | ends a call when its deadline passes, also in the middle of a response |
+//! | [`panic_guard`] | keeps a panic to the call it happens in |
 //! | [`observation`] | counts the calls in flight and writes one log line for each |
 
-use std::{convert::Infallible, panic::AssertUnwindSafe};
+use std::convert::Infallible;
 
 use bytes::Bytes;
-use futures_util::FutureExt;
-use http::{HeaderValue, Request, Response};
+use http::{Request, Response};
 use http_body::Body;
 use tower::{Service, ServiceExt};
 
 use crate::{
     call::{Call, REQUEST_ID},
-    error::Error,
+    error,
 };
 
 pub mod deadline;
 pub mod observation;
+pub mod panic_guard;
 pub mod size_limit;
 
 use deadline::WithDeadline;
 use observation::{Calls, Observed};
+use panic_guard::Guarded;
 use size_limit::SizeLimited;
 
 /// Handles one call: from the headers of its request to the end of its response.
@@ -43,23 +45,18 @@ where
     let mut request = request.map(|body| SizeLimited::new(body, max_message_bytes));
     request.extensions_mut().insert(call.clone());
 
-    let answer = AssertUnwindSafe(service.oneshot(request)).catch_unwind();
-    let mut response = match deadline::within(call.deadline(), answer).await {
-        Ok(Ok(Ok(response))) => response,
-        Ok(Err(_panic)) => panicked(&call).into_response(),
+    let answer = panic_guard::guarded(call.method(), service.oneshot(request));
+    let answer = deadline::within(call.deadline(), answer).await.flatten();
+    let mut response = match answer {
+        Ok(Ok(response)) => response,
         Err(error) => error.into_response(),
     };
-    let request_id: &HeaderValue = call.request_id();
-    response
-        .headers_mut()
-        .insert(REQUEST_ID, request_id.clone());
-    let observation = observation.answered(response.headers());
-    Ok(response.map(|body| Observed::new(WithDeadline::new(body, call.deadline()), observation)))
-}
-
-fn panicked(call: &Call) -> Error {
-    Error::Panicked {
-        what: call.method().to_owned(),
-        kernel: false,
-    }
+    let headers = response.headers_mut();
+    error::complete(headers, call.method());
+    headers.insert(REQUEST_ID, call.request_id().clone());
+    observation.note_status(headers);
+    Ok(response.map(|body| {
+        let body = Guarded::new(body, call.method());
+        Observed::new(WithDeadline::new(body, call.deadline()), observation)
+    }))
 }

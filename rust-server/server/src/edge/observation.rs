@@ -1,8 +1,14 @@
 //! Counts the calls in flight, and writes one log line for each call when it ends.
+//!
+//! A call ends when the last byte of its answer has left this process, not when it was queued: so the
+//! observation travels with every piece of the answer.
 
 use std::{
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicI32, Ordering},
+    },
     task::{Context, Poll, ready},
 };
 
@@ -15,17 +21,31 @@ use crate::call::Call;
 
 /// `grpc-status` of a call whose caller left before its end.
 const CANCELLED: i32 = 1;
+/// Not set yet.
+const NONE: i32 = -1;
+/// Services whose calls may stay open for as long as their connection, and carry no work.
+const ATTENDANT: [&str; 2] = ["grpc.health.", "grpc.reflection."];
 
 /// The calls in flight.
 #[derive(Clone, Debug)]
 pub struct Calls(Arc<watch::Sender<usize>>);
 
 /// A call in flight; its end, however it comes, is logged and counted.
+#[derive(Clone, Debug)]
+pub struct Observation(Arc<Ending>);
+
 #[derive(Debug)]
-pub struct Observation {
+struct Ending {
     call: Call,
-    calls: Calls,
-    code: Option<i32>,
+    /// Nothing for a call that drain need not wait for.
+    counted: Option<Calls>,
+    code: AtomicI32,
+}
+
+/// A piece of an answer, which is part of its call until it has left.
+struct Piece {
+    bytes: Bytes,
+    _observation: Observation,
 }
 
 /// A response body whose end is the end of its call.
@@ -46,12 +66,16 @@ impl Default for Calls {
 impl Calls {
     /// Begins to observe a call.
     pub fn observe(&self, call: Call) -> Observation {
-        self.0.send_modify(|count| *count += 1);
-        Observation {
-            call,
-            calls: self.clone(),
-            code: None,
+        let is_attendant = ATTENDANT.iter().any(|name| call.method().starts_with(name));
+        let counted = (!is_attendant).then(|| self.clone());
+        if let Some(calls) = &counted {
+            calls.0.send_modify(|count| *count += 1);
         }
+        Observation(Arc::new(Ending {
+            call,
+            counted,
+            code: AtomicI32::new(NONE),
+        }))
     }
 
     /// Returns how many calls are in flight.
@@ -74,34 +98,46 @@ impl Calls {
 // === impl Observation ===
 
 impl Observation {
-    /// Notes the status of a response that is only headers.
-    #[must_use]
-    pub fn answered(mut self, headers: &HeaderMap) -> Self {
-        self.code = status(headers);
-        self
+    /// Notes the status, if it is among these headers or trailers.
+    pub fn note_status(&self, headers: &HeaderMap) {
+        if let Some(code) = status(headers) {
+            self.0.code.store(code, Ordering::Relaxed);
+        }
     }
 }
 
-impl Drop for Observation {
+impl Drop for Ending {
     fn drop(&mut self) {
-        let code = self.code.unwrap_or(CANCELLED);
+        let code = match self.code.load(Ordering::Relaxed) {
+            NONE => CANCELLED,
+            code => code,
+        };
         let micros = self.call.started().elapsed().as_micros() as u64;
-        let work = self.call.work();
         tracing::info!(
             target: "offgil::call",
             method = self.call.method(),
-            kernel = work.map(|work| work.kernel),
-            n = work.map(|work| work.count),
+            kernel = self.call.kernel(),
+            n = self.call.kernel().map(|_| self.call.count()),
             code,
             micros,
             request_id = self.call.request_id().to_str().ok(),
         );
-        self.calls.0.send_modify(|count| *count -= 1);
+        if let Some(calls) = &self.counted {
+            calls.0.send_modify(|count| *count -= 1);
+        }
     }
 }
 
 fn status(headers: &HeaderMap) -> Option<i32> {
     headers.get("grpc-status")?.to_str().ok()?.parse().ok()
+}
+
+// === impl Piece ===
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 // === impl Observed ===
@@ -123,12 +159,18 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Observed<B> {
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = &mut *self;
         let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
-        if let Some(Ok(frame)) = &frame
-            && let Some(trailers) = frame.trailers_ref()
-        {
-            this.observation.code = status(trailers);
-        }
-        Poll::Ready(frame)
+        Poll::Ready(frame.map(|frame| {
+            let frame = frame?;
+            if let Some(trailers) = frame.trailers_ref() {
+                this.observation.note_status(trailers);
+            }
+            Ok(frame.map_data(|bytes| {
+                Bytes::from_owner(Piece {
+                    bytes,
+                    _observation: this.observation.clone(),
+                })
+            }))
+        }))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -15,9 +15,8 @@ use crate::{
     error::Error,
     invocation::Invoker,
     proto::{
-        InvokeJsonRequest, InvokeJsonResponse, InvokeJsonStreamEnd, InvokeJsonStreamHeader,
-        InvokeJsonStreamRequest, InvokeJsonStreamResponse,
-        invoke_json_stream_request::Message as Received,
+        InvokeJsonRequest, InvokeJsonResponse, InvokeJsonStreamEnd, InvokeJsonStreamRequest,
+        InvokeJsonStreamResponse, JsonMode, invoke_json_stream_request::Message as Received,
         invoke_json_stream_response::Message as Sent,
     },
 };
@@ -28,22 +27,17 @@ const TIME_PER_BYTE: Duration = Duration::from_nanos(3);
 const TIME_OF_HANDING_OVER: Duration = Duration::from_micros(10);
 /// Bytes in one message of a streamed answer.
 const PIECE: usize = 256 * 1024;
+/// Bytes of a message around its piece, and some to spare.
+const FRAMING: usize = 16;
 
 pub(super) async fn answer(
     invoker: &Invoker,
     call: &Call,
-    limits: Limits,
     request: InvokeJsonRequest,
 ) -> Result<InvokeJsonResponse, Error> {
     let kernel = invoker.kernel(&request.kernel)?;
-    let strictness = request.mode().into();
+    let strictness = strictness("mode", request.mode)?;
     let body = invoke(invoker, call, kernel, request.body, strictness).await?;
-    if body.len() > limits.max_message_bytes {
-        return Err(Error::TooLarge {
-            what: "response (use InvokeJsonStream)",
-            limit: limits.max_message_bytes,
-        });
-    }
     Ok(InvokeJsonResponse { body })
 }
 
@@ -58,18 +52,28 @@ pub(super) async fn answer_stream(
         _ => return Err(out_of_order("the first message of the stream must be its header").into()),
     };
     let kernel = invoker.kernel(&header.kernel)?;
+    let strictness = strictness("header.mode", header.mode)?;
     let body = collect(&mut requests, limits.max_body_bytes).await?;
-    let body = invoke(invoker, call, kernel, body, strictness(&header)).await?;
+    let body = invoke(invoker, call, kernel, body, strictness).await?;
     let end = Sent::End(InvokeJsonStreamEnd {});
-    let messages = pieces(body, PIECE).map(Sent::Body).chain([end]);
+    let messages = pieces(body, PIECE.min(limits.max_message_bytes - FRAMING))
+        .map(Sent::Body)
+        .chain([end]);
     Ok(tokio_stream::iter(messages.map(|message| {
         let message = Some(message);
         Ok(InvokeJsonStreamResponse { message })
     })))
 }
 
-fn strictness(header: &InvokeJsonStreamHeader) -> Strictness {
-    header.mode().into()
+fn strictness(field: &str, mode: i32) -> Result<Strictness, Error> {
+    match JsonMode::try_from(mode) {
+        Ok(mode) => Ok(mode.into()),
+        Err(_) => Err(Error::field(
+            field,
+            "enum",
+            format!("there is no mode {mode}"),
+        )),
+    }
 }
 
 /// Reads the arguments, runs the kernel and writes its results.
@@ -83,6 +87,7 @@ async fn invoke(
     strictness: Strictness,
 ) -> Result<Bytes, Error> {
     let spec = kernel.spec();
+    call.note_kernel(spec.name);
     let cost_of_text = TIME_PER_BYTE * u32::try_from(body.len()).unwrap_or(u32::MAX);
     let read = move || json::read_arguments(spec, &body, strictness);
     let arguments = if cost_of_text <= TIME_OF_HANDING_OVER {
@@ -92,7 +97,7 @@ async fn invoke(
         invoker.execute(call, spec.name, cost_of_text, job).await?
     };
     let count = arguments.values().iter().map(Value::element_count).max();
-    call.note(spec.name, count.unwrap_or(0));
+    call.note_count(count.unwrap_or(0));
     let cost = kernel.cost(&arguments) + cost_of_text;
     let job = move |context: &Context| {
         let results = kernel.run(arguments, context)?;

@@ -3,14 +3,16 @@
 use std::pin::Pin;
 
 use bytes::Bytes;
+use prost::Message;
 use tokio_stream::Stream;
-use tonic::{Request, Response, Status, Streaming, async_trait, body::Body, service::Routes};
+use tonic::{Request, Response, Status, Streaming, async_trait, service::Routes};
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_reflection::pb::{v1 as reflection_v1, v1alpha as reflection_v1alpha};
 
 use crate::{
     call::Call,
     config::Limits,
+    error::Error,
     invocation::Invoker,
     proto::{
         self, BatchSumSquaresRequest, BatchSumSquaresResponse, InvokeJsonRequest,
@@ -30,9 +32,6 @@ mod process_numbers_stream;
 mod sum_squares;
 
 type ResponseStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
-
-/// The body of every response.
-pub type ResponseBody = Body;
 
 /// Tells health checks whether this server wants calls.
 #[derive(Clone, Debug)]
@@ -103,7 +102,7 @@ impl ComputeService for Compute {
     ) -> Result<Response<ProcessNumbersResponse>, Status> {
         let (call, request) = open(request);
         let response = process_numbers::answer(&self.invoker, &call, request).await?;
-        Ok(Response::new(response))
+        respond(response, self.limits)
     }
 
     async fn sum_squares(
@@ -112,7 +111,7 @@ impl ComputeService for Compute {
     ) -> Result<Response<SumSquaresResponse>, Status> {
         let (call, request) = open(request);
         let response = sum_squares::answer(&self.invoker, &call, request).await?;
-        Ok(Response::new(response))
+        respond(response, self.limits)
     }
 
     async fn batch_sum_squares(
@@ -121,7 +120,7 @@ impl ComputeService for Compute {
     ) -> Result<Response<BatchSumSquaresResponse>, Status> {
         let (call, request) = open(request);
         let response = sum_squares::answer_batch(&self.invoker, &call, request).await?;
-        Ok(Response::new(response))
+        respond(response, self.limits)
     }
 
     type ProcessNumbersStreamStream = ResponseStream<ProcessNumbersStreamResponse>;
@@ -140,8 +139,8 @@ impl ComputeService for Compute {
         request: Request<InvokeJsonRequest>,
     ) -> Result<Response<InvokeJsonResponse>, Status> {
         let (call, request) = open(request);
-        let response = invoke_json::answer(&self.invoker, &call, self.limits, request).await?;
-        Ok(Response::new(response))
+        let response = invoke_json::answer(&self.invoker, &call, request).await?;
+        respond(response, self.limits)
     }
 
     type InvokeJsonStreamStream = ResponseStream<InvokeJsonStreamResponse>;
@@ -160,14 +159,22 @@ impl ComputeService for Compute {
         &self,
         _request: Request<ListKernelsRequest>,
     ) -> Result<Response<ListKernelsResponse>, Status> {
-        Ok(Response::new(list_kernels::answer(
-            self.invoker.catalogue(),
-        )))
+        respond(list_kernels::answer(self.invoker.catalogue()), self.limits)
     }
 }
 
 fn open<T>(request: Request<T>) -> (Call, T) {
     (Call::of(request.extensions()), request.into_inner())
+}
+
+/// Returns a response, unless it is longer than the longest message.
+fn respond<T: Message>(message: T, limits: Limits) -> Result<Response<T>, Status> {
+    let limit = limits.max_message_bytes;
+    if message.encoded_len() > limit {
+        let what = "response (a streaming RPC answers in pieces)";
+        return Err(Error::TooLarge { what, limit }.into());
+    }
+    Ok(Response::new(message))
 }
 
 /// Cuts `bytes` into pieces of at most `size` bytes, without copying them.

@@ -25,10 +25,11 @@ pub(super) async fn answer(
 ) -> Result<ProcessNumbersResponse, Error> {
     let rounds = request.rounds.unwrap_or(DEFAULT_ROUNDS);
     let name = ProcessNumbers.spec().name;
+    call.note_kernel(name);
     match (request.packed_numbers, request.numbers) {
         (Some(packed), numbers) if numbers.is_empty() => {
             let count = packed.len() / packed::WIDTH;
-            call.note(name, count);
+            call.note_count(count);
             let job = move |context: &Context| {
                 let numbers = packed::unpack("packed_numbers", &packed)?;
                 Ok(packed::pack(&process(numbers, rounds, context)?))
@@ -41,7 +42,7 @@ pub(super) async fn answer(
         }
         (None, numbers) if !numbers.is_empty() => {
             let count = numbers.len();
-            call.note(name, count);
+            call.note_count(count);
             let job = move |context: &Context| Ok(process(numbers, rounds, context)?);
             Ok(ProcessNumbersResponse {
                 results: invoker.execute(call, name, cost(count), job).await?,

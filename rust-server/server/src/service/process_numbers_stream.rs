@@ -37,6 +37,7 @@ pub(super) async fn answer(
     call: Call,
     mut requests: Streaming<ProcessNumbersStreamRequest>,
 ) -> Result<impl Stream<Item = Result<ProcessNumbersStreamResponse, Status>>, Status> {
+    call.note_kernel(ProcessNumbers.spec().name);
     let rounds = match receive(&mut requests).await? {
         Some(Received::Header(header)) => header.rounds.unwrap_or(DEFAULT_ROUNDS),
         _ => return Err(out_of_order("the first message of the stream must be its header").into()),
@@ -66,7 +67,7 @@ impl Dataset {
         }
         let message = match receive(&mut self.requests).await? {
             Some(Received::PackedNumbers(chunk)) => Sent::PackedResults(self.chunk(chunk).await?),
-            Some(Received::End(end)) => Sent::End(self.end(end).await?),
+            Some(Received::End(end)) => Sent::End(self.end(end)?),
             Some(Received::Header(_)) => return Err(out_of_order("a stream has one header").into()),
             None => return Err(out_of_order("the stream ended without its end marker").into()),
         };
@@ -87,22 +88,17 @@ impl Dataset {
             .execute(&self.call, name, cost(count), job)
             .await?;
         self.count += count as u64;
+        self.call.note_count(count);
         Ok(results)
     }
 
-    async fn end(
-        &mut self,
-        end: ProcessNumbersStreamEnd,
-    ) -> Result<ProcessNumbersStreamEnd, Status> {
+    /// Answers the end marker; what follows it is not read.
+    fn end(&mut self, end: ProcessNumbersStreamEnd) -> Result<ProcessNumbersStreamEnd, Error> {
         let count = self.count;
         if end.count != count {
             let message = format!("{count} numbers arrived, not {}", end.count);
-            return Err(Error::field("end.count", "count_mismatch", message).into());
+            return Err(Error::field("end.count", "count_mismatch", message));
         }
-        if receive(&mut self.requests).await?.is_some() {
-            return Err(out_of_order("nothing may follow the end marker").into());
-        }
-        self.call.note(ProcessNumbers.spec().name, count as usize);
         self.ended = true;
         Ok(ProcessNumbersStreamEnd { count })
     }

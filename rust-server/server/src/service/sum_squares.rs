@@ -30,7 +30,8 @@ pub(super) async fn answer(
     SumSquaresRequest { a, b }: SumSquaresRequest,
 ) -> Result<SumSquaresResponse, Error> {
     let name = SumSquares.spec().name;
-    call.note(name, 2);
+    call.note_kernel(name);
+    call.note_count(2);
     let job = move |_: &Context| Ok(sum_squares(a, b)?);
     let cost = TIME_PER_PAIR;
     let sum_of_squares = invoker.execute(call, name, cost, job).await?;
@@ -43,7 +44,8 @@ pub(super) async fn answer_batch(
     BatchSumSquaresRequest { pairs }: BatchSumSquaresRequest,
 ) -> Result<BatchSumSquaresResponse, Error> {
     let name = SumSquares.spec().name;
-    call.note(name, pairs.len());
+    call.note_kernel(name);
+    call.note_count(pairs.len());
     if pairs.len() > MAX_PAIRS {
         let message = format!("a batch has at most {MAX_PAIRS} pairs, not {}", pairs.len());
         return Err(Error::field("pairs", "too_long", message));

@@ -28,7 +28,7 @@ const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
 /// Bytes of one frame.
 const MAX_FRAME_SIZE: u32 = 256 * 1024;
-/// Bytes of a response that wait for a slow reader.
+/// Bytes of a response that are queued before the next piece is asked for.
 const MAX_SEND_BUFFER: usize = 1 << 20;
 /// A peer that is silent is asked whether it lives, and has so long to answer.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);

@@ -10,7 +10,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -51,9 +51,12 @@ pub struct TestServer {
     ended: JoinHandle<Outcome>,
 }
 
-/// How many calls of the kernel `block` run.
+/// The calls of the kernel `block`.
 #[derive(Clone, Debug, Default)]
-pub struct Blocked(Arc<AtomicUsize>);
+pub struct Blocked {
+    running: Arc<AtomicUsize>,
+    released: Arc<AtomicBool>,
+}
 
 impl TestServer {
     pub fn start() -> Self {
@@ -71,7 +74,7 @@ impl TestServer {
         let server = Server::bind(config, catalogue).expect("a free port");
         let address = server.tcp_address().expect("it listens on TCP");
         let (stop, stopped) = oneshot::channel();
-        let run = server.run(async { Ok(stopped.await.is_ok()) });
+        let run = server.run(async { stopped.await.is_ok() });
         let ended = tokio::spawn(async { run.await.expect("it serves").1 });
         Self {
             address,
@@ -119,7 +122,12 @@ impl TestServer {
 
 impl Blocked {
     pub fn count(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
+        self.running.load(Ordering::SeqCst)
+    }
+
+    /// Lets every call of the kernel succeed.
+    pub fn release(&self) {
+        self.released.store(true, Ordering::SeqCst);
     }
 
     pub async fn reaches(&self, count: usize) {
@@ -174,14 +182,14 @@ impl Kernel for Panics {
     }
 }
 
-/// A kernel that goes on until it is told to stop.
+/// A kernel that goes on until it is released or told to stop.
 struct Block(Blocked);
 
 impl Kernel for Block {
     fn spec(&self) -> &'static KernelSpec {
         &KernelSpec {
             name: "block",
-            documentation: "Goes on until it is told to stop.",
+            documentation: "Goes on until it is released or told to stop.",
             parameters: &[],
             results: &[],
         }
@@ -192,14 +200,17 @@ impl Kernel for Block {
     }
 
     fn run(&self, _: Arguments, context: &Context) -> Result<Vec<Value>, KernelError> {
-        self.0.0.fetch_add(1, Ordering::SeqCst);
-        let stopped = loop {
+        self.0.running.fetch_add(1, Ordering::SeqCst);
+        let ended = loop {
             if let Err(stopped) = context.check() {
-                break stopped;
+                break Err(stopped.into());
+            }
+            if self.0.released.load(Ordering::SeqCst) {
+                break Ok(vec![]);
             }
             std::thread::sleep(Duration::from_millis(1));
         };
-        self.0.0.fetch_sub(1, Ordering::SeqCst);
-        Err(stopped.into())
+        self.0.running.fetch_sub(1, Ordering::SeqCst);
+        ended
     }
 }

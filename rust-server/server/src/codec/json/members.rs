@@ -1,32 +1,45 @@
-//! Cuts a JSON object into its members, and checks the syntax of the whole text on the way.
+//! Picks the members of a JSON object that a kernel asks for, and checks the syntax of the whole text on the
+//! way. What is not asked for is passed over and takes no memory.
 
 use std::fmt;
 
+use offgil_kernels::{ArgumentError, ArgumentFault, KernelSpec, arguments};
 use serde::{
-    Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, Visitor},
+    Deserializer,
+    de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
+use super::Strictness;
 use crate::error::Error;
 
-/// The members of an object, in order, with their values as text.
-#[derive(Debug)]
-pub(super) struct Members<'a>(pub(super) Vec<(String, &'a RawValue)>);
+/// Bytes of a member's name that an error repeats.
+const LONGEST_NAME: usize = 64;
 
-/// Cuts `text` into the members of the object that it is.
+/// Picks, for each parameter of a kernel, the text of its argument in the object that `text` is.
 ///
 /// # Errors
 ///
-/// [`Error::Json`] if the text is not well-formed, [`Error::Argument`] if it is no object.
-pub(super) fn split(text: &[u8]) -> Result<Members<'_>, Error> {
+/// [`Error::Json`] if the text is not well-formed, [`Error::Argument`] if it is no object or, in strict
+/// reading, has a member that is unknown or repeated.
+pub(super) fn pick<'a>(
+    spec: &KernelSpec,
+    text: &'a [u8],
+    strictness: Strictness,
+) -> Result<Vec<Option<&'a RawValue>>, Error> {
     let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
-    if first == Some(&b'{') {
-        return serde_json::from_slice(text).map_err(|error| malformed(text, &error));
+    if first != Some(&b'{') {
+        serde_json::from_slice::<IgnoredAny>(text).map_err(|error| malformed(text, &error))?;
+        let message = "Input should be a valid dictionary or object to extract fields from";
+        return Err(Error::field("", "model_attributes_type", message));
     }
-    serde_json::from_slice::<IgnoredAny>(text).map_err(|error| malformed(text, &error))?;
-    let message = "Input should be a valid dictionary or object to extract fields from";
-    Err(Error::field("", "model_attributes_type", message))
+    let members = Members { spec, strictness };
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let picked = members
+        .deserialize(&mut deserializer)
+        .and_then(|picked| deserializer.end().map(|()| picked))
+        .map_err(|error| malformed(text, &error))?;
+    Ok(picked?)
 }
 
 fn malformed(text: &[u8], error: &serde_json::Error) -> Error {
@@ -53,28 +66,79 @@ fn position(text: &[u8], error: &serde_json::Error) -> usize {
     (line_start + error.column().saturating_sub(1)).min(text.len())
 }
 
+/// Reads an object to its end, also after a member that does not belong there: a syntax error behind it
+/// comes first.
+struct Members<'s> {
+    spec: &'s KernelSpec,
+    strictness: Strictness,
+}
+
+/// Reads the name of a member: the parameter it is for, or the beginning of the name if there is none.
+struct Name<'s>(&'s KernelSpec);
+
 // === impl Members ===
 
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(MembersVisitor)
+impl<'de> DeserializeSeed<'de> for Members<'_> {
+    type Value = Result<Vec<Option<&'de RawValue>>, ArgumentError>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
     }
 }
 
-struct MembersVisitor;
-
-impl<'de> Visitor<'de> for MembersVisitor {
-    type Value = Members<'de>;
+impl<'de> Visitor<'de> for Members<'_> {
+    type Value = Result<Vec<Option<&'de RawValue>>, ArgumentError>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::new();
-        while let Some(member) = map.next_entry()? {
-            members.push(member);
+        let Self { spec, strictness } = self;
+        let mut picked = vec![None; spec.parameters.len()];
+        let mut misplaced = None;
+        while let Some(name) = map.next_key_seed(Name(spec))? {
+            let fault = match name {
+                Ok(parameter) => {
+                    let earlier = picked[parameter].replace(map.next_value()?);
+                    earlier.map(|_| ArgumentFault::Repeated.at(spec.parameters[parameter].name))
+                }
+                Err(unknown) => {
+                    map.next_value::<IgnoredAny>()?;
+                    Some(unknown)
+                }
+            };
+            if strictness == Strictness::Strict {
+                misplaced = misplaced.or(fault);
+            }
         }
-        Ok(Members(members))
+        Ok(misplaced.map_or(Ok(picked), Err))
+    }
+}
+
+// === impl Name ===
+
+impl<'de> DeserializeSeed<'de> for Name<'_> {
+    type Value = Result<usize, ArgumentError>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name<'_> {
+    type Value = Result<usize, ArgumentError>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a member")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Self::Value, E> {
+        let Self(spec) = self;
+        let position = spec.parameters.iter().position(|p| p.name == name);
+        Ok(position.ok_or_else(|| {
+            let beginning = &name[..name.floor_char_boundary(LONGEST_NAME)];
+            arguments::unknown(spec).at(beginning.to_owned())
+        }))
     }
 }

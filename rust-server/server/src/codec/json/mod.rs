@@ -1,7 +1,7 @@
 //! JSON objects of arguments and results.
 //!
-//! Reading goes in two steps: [`members`] checks the syntax of the whole text and cuts it into raw
-//! members; [`read`] turns each member that a parameter asks for into a value. So a syntax error
+//! Reading goes in two steps: [`members`] checks the syntax of the whole text and picks the raw members that
+//! parameters ask for; [`read`] turns them into values. So a syntax error
 //! anywhere comes before a type error anywhere, as in Python web frameworks. [`integer`] knows what
 //! counts as an integer, [`mod@write`] puts results into text.
 
@@ -36,8 +36,8 @@ pub fn read_arguments(
     text: &[u8],
     strictness: Strictness,
 ) -> Result<Arguments, Error> {
-    let members = members::split(text)?;
-    let named = read::values(spec, &members, strictness)?;
+    let picked = members::pick(spec, text, strictness)?;
+    let named = read::values(spec, &picked, strictness)?;
     Ok(Arguments::bind(spec, named)?)
 }
 

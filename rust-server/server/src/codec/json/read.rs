@@ -3,7 +3,7 @@
 use std::{cell::Cell, fmt};
 
 use offgil_kernels::{
-    ArgumentError, ArgumentFault, ElementType, KernelSpec, Parameter, Value, ValueType, arguments,
+    ArgumentError, ArgumentFault, ElementType, KernelSpec, Parameter, Value, ValueType,
 };
 use serde::{
     Deserializer,
@@ -11,39 +11,25 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::{Strictness, integer::Integer, members::Members};
+use super::{Strictness, integer::Integer};
 
 /// Bytes of text for one number, for a first guess at the length of a list: too short a guess costs a
 /// copy, too long a guess costs memory.
 const TYPICAL_NUMBER: usize = 8;
 
-/// Reads the members that a kernel has parameters for.
+/// Reads the arguments of a kernel from the members that were picked for its parameters.
 ///
 /// # Errors
 ///
-/// [`ArgumentError`] for the first member that is of a wrong type or, in strict reading, unknown or
-/// repeated.
+/// [`ArgumentError`] for the first parameter whose argument is of a wrong type.
 pub(super) fn values(
     spec: &KernelSpec,
-    members: &Members<'_>,
+    picked: &[Option<&RawValue>],
     strictness: Strictness,
 ) -> Result<Vec<(&'static str, Value)>, ArgumentError> {
-    let mut chosen: Vec<(&Parameter, &RawValue)> = Vec::with_capacity(spec.parameters.len());
-    for (name, raw) in &members.0 {
-        let parameter = spec.parameters.iter().find(|p| p.name == name);
-        let earlier = chosen.iter_mut().find(|(p, _)| p.name == name);
-        match (parameter, earlier, strictness) {
-            (Some(parameter), None, _) => chosen.push((parameter, raw)),
-            (Some(_), Some(earlier), Strictness::Lax) => earlier.1 = raw,
-            (None, _, Strictness::Lax) => {}
-            (Some(_), Some(_), Strictness::Strict) => {
-                return Err(ArgumentFault::Repeated.at(name.clone()));
-            }
-            (None, _, Strictness::Strict) => return Err(arguments::unknown(spec).at(name.clone())),
-        }
-    }
-    chosen
-        .into_iter()
+    let given = spec.parameters.iter().zip(picked);
+    given
+        .filter_map(|(parameter, raw)| Some((parameter, (*raw)?)))
         .map(|(parameter, raw)| Ok((parameter.name, value(parameter, raw, strictness)?)))
         .collect()
 }
@@ -102,11 +88,13 @@ fn integers(
         })
 }
 
-/// Returns the fault behind an error that serde raised itself, in text known to be well-formed.
+/// Returns the fault behind an error that serde raised itself, in text whose syntax is known to be sound: a
+/// number that no float can hold, or a string whose escapes are no text.
 fn unread(error: &serde_json::Error) -> ArgumentFault {
-    if error.is_syntax() {
-        // Of well-formed text serde refuses only numbers that no float can hold.
+    if error.to_string().starts_with("number out of range") {
         ArgumentFault::NotFinite
+    } else if error.is_syntax() {
+        ArgumentFault::UnparsableInteger
     } else {
         ArgumentFault::WrongType {
             expected: ValueType::INT64,

@@ -99,6 +99,7 @@ fn locates_faults() {
         (r#"{"numbers":[[1]]}"#, "numbers[0]", "int_type"),
         (r#"{"numbers":[{"a":[1]}]}"#, "numbers[0]", "int_type"),
         (r#"{"numbers":[1e400]}"#, "numbers[0]", "finite_number"),
+        (r#"{"numbers":["\ud800"]}"#, "numbers[0]", "int_parsing"),
         (
             r#"{"numbers":[9223372036854775808]}"#,
             "numbers[0]",
@@ -152,6 +153,25 @@ fn finds_syntax_errors_before_type_errors_and_says_where() {
             other => panic!("{text} gives {other:?}"),
         }
     }
+}
+
+#[test]
+fn repeats_only_the_beginning_of_an_unknown_name() {
+    let text = format!(r#"{{"{}":1,"numbers":[]}}"#, "é".repeat(100_000));
+    match read(&text, Strictness::Strict) {
+        Err(Error::Argument { field, .. }) => assert_eq!(field, "é".repeat(32)),
+        other => panic!("an unknown name gives {other:?}"),
+    }
+    assert_eq!(read(&text, Strictness::Lax), numbers(&[], 1000));
+}
+
+#[test]
+fn reports_a_syntax_error_behind_an_unknown_member() {
+    let text = r#"{"unknown":1,"numbers":[1,]}"#;
+    assert!(matches!(
+        read(text, Strictness::Strict),
+        Err(Error::Json { .. })
+    ));
 }
 
 #[test]
