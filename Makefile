@@ -50,6 +50,9 @@ check: check-rust check-deny check-python check-proto ## Check formats, lints, t
 
 check-rust:
 	$(CARGO) fmt --all --check
+	@# Kernels are mathematics only: nothing of requests or runtimes in their tree.
+	@if (cd rust-server && cargo tree --locked --package offgil-kernels --edges normal --prefix none) | \
+		grep -E '^(tokio|tonic|prost|hyper|http)'; then echo "not for kernels"; exit 1; fi
 	$(CARGO) clippy --workspace --all-targets --locked --quiet -- -D warnings
 	cd rust-server && RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked --quiet
 
@@ -71,12 +74,8 @@ check-python: $(VENV)/.ready
 check-proto: $(VENV)/.ready
 	$(BIN)/buf lint proto
 	$(BIN)/buf format --diff --exit-code proto
-	@if git rev-parse --quiet --verify $(AGAINST):proto/buf.yaml >/dev/null; then \
-		echo "buf breaking proto --against $(AGAINST)"; \
-		$(BIN)/buf breaking proto --against '.git#ref=$(AGAINST),subdir=proto'; \
-	else \
-		echo "$(AGAINST) has no contract yet: nothing to break"; \
-	fi
+	$(BIN)/buf breaking proto --against '.git#ref='"$$(git rev-parse --verify --quiet $(AGAINST) || \
+		git rev-parse --verify origin/$(AGAINST))"',subdir=proto'
 	python-client/generate-stubs --check
 
 proto: ## Generate the Python stubs from proto/
@@ -91,7 +90,7 @@ dist: $(VENV)/.ready ## Build both wheels and the source distribution into dist/
 	cd python-client && $(BIN)/python -m build --no-isolation --outdir $(CURDIR)/dist .
 
 test-compose: $(VENV)/.ready ## Build the images and test the deployment; needs Docker with compose
-	cd tests && $(BIN)/pytest -q compose
+	cd tests && OFFGIL_COMMIT=$$(git rev-parse --short HEAD) $(BIN)/pytest -q compose
 
 clean: ## Remove everything that was built
 	rm -rf $(VENV) dist rust-server/target python-client/.stubs-venv
