@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -27,6 +27,7 @@ struct Inner {
     deadline: Option<Instant>,
     kernel: OnceLock<&'static str>,
     count: AtomicU64,
+    caller_left: AtomicBool,
 }
 
 // === impl Call ===
@@ -43,6 +44,7 @@ impl Call {
             deadline: timeout.and_then(|timeout| started.checked_add(timeout)),
             kernel: OnceLock::new(),
             count: AtomicU64::new(0),
+            caller_left: AtomicBool::new(false),
         }))
     }
 
@@ -80,6 +82,16 @@ impl Call {
     /// Adds to the count of numbers that went in.
     pub fn note_count(&self, count: usize) {
         self.0.count.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// Notes that the caller broke its request off.
+    pub fn note_caller_left(&self) {
+        self.0.caller_left.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether the caller broke its request off.
+    pub fn caller_left(&self) -> bool {
+        self.0.caller_left.load(Ordering::Relaxed)
     }
 
     /// Returns the kernel, as far as the call got to name one.

@@ -42,7 +42,7 @@ where
 {
     let call = Call::begin(request.uri().path(), request.headers());
     let observation = calls.observe(call.clone());
-    let mut request = request.map(|body| SizeLimited::new(body, max_message_bytes));
+    let mut request = request.map(|body| SizeLimited::new(call.clone(), body, max_message_bytes));
     request.extensions_mut().insert(call.clone());
 
     let answer = panic_guard::guarded(call.method(), service.oneshot(request));

@@ -109,6 +109,7 @@ impl Observation {
 impl Drop for Ending {
     fn drop(&mut self) {
         let code = match self.code.load(Ordering::Relaxed) {
+            _ if self.call.caller_left() => CANCELLED,
             NONE => CANCELLED,
             code => code,
         };

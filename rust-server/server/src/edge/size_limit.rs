@@ -11,13 +11,14 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::error::Error;
+use crate::{call::Call, error::Error};
 
 const PREFIX: usize = 5;
 
-/// A request body whose messages are at most so many bytes long.
+/// The request body of a call, whose messages are at most so many bytes long.
 #[derive(Debug)]
 pub struct SizeLimited<B> {
+    call: Call,
     body: B,
     limit: usize,
     scanner: Scanner,
@@ -36,9 +37,10 @@ struct Scanner {
 // === impl SizeLimited ===
 
 impl<B> SizeLimited<B> {
-    /// Limits the messages of `body`.
-    pub fn new(body: B, limit: usize) -> Self {
+    /// Limits the messages of the body of `call`.
+    pub fn new(call: Call, body: B, limit: usize) -> Self {
         Self {
+            call,
             body,
             limit,
             scanner: Scanner::default(),
@@ -61,7 +63,11 @@ where
         let this = &mut *self;
         let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
         Poll::Ready(frame.map(|frame| {
-            let frame = frame.map_err(Into::into)?;
+            let frame = frame.map_err(|error| {
+                // To the decoder this is the end of the request, as if it were whole.
+                this.call.note_caller_left();
+                error.into()
+            })?;
             if let Some(data) = frame.data_ref() {
                 this.scanner
                     .scan(data, this.limit)

@@ -27,14 +27,18 @@ pub(super) fn pick<'a>(
     text: &'a [u8],
     strictness: Strictness,
 ) -> Result<Vec<Option<&'a RawValue>>, Error> {
-    let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
-    if first != Some(&b'{') {
-        serde_json::from_slice::<IgnoredAny>(text).map_err(|error| malformed(text, &error))?;
+    // At once for all of it, since what is passed over is not looked at so closely.
+    let text = str::from_utf8(text).map_err(|error| Error::Json {
+        position: error.valid_up_to(),
+        message: "invalid UTF-8".to_owned(),
+    })?;
+    if !text.trim_ascii_start().starts_with('{') {
+        serde_json::from_str::<IgnoredAny>(text).map_err(|error| malformed(text, &error))?;
         let message = "Input should be a valid dictionary or object to extract fields from";
         return Err(Error::field("", "model_attributes_type", message));
     }
     let members = Members { spec, strictness };
-    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let mut deserializer = serde_json::Deserializer::from_str(text);
     let picked = members
         .deserialize(&mut deserializer)
         .and_then(|picked| deserializer.end().map(|()| picked))
@@ -42,11 +46,11 @@ pub(super) fn pick<'a>(
     Ok(picked?)
 }
 
-fn malformed(text: &[u8], error: &serde_json::Error) -> Error {
+fn malformed(text: &str, error: &serde_json::Error) -> Error {
     let full = error.to_string();
     let message = full.split(" at line ").next().unwrap_or(&full);
     Error::Json {
-        position: position(text, error),
+        position: position(text.as_bytes(), error),
         message: message.to_owned(),
     }
 }

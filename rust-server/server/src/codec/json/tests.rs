@@ -175,6 +175,20 @@ fn reports_a_syntax_error_behind_an_unknown_member() {
 }
 
 #[test]
+fn refuses_what_is_no_utf8_also_where_it_is_ignored() {
+    let catalogue = Catalogue::built_in();
+    let spec = catalogue
+        .get("process_numbers")
+        .expect("it is built in")
+        .spec();
+    let text = b"{\"numbers\":[1],\"x\":\"\xff\"}";
+    match read_arguments(spec, text, Strictness::Lax) {
+        Err(Error::Json { position, .. }) => assert_eq!(position, 20),
+        other => panic!("it gives {other:?}"),
+    }
+}
+
+#[test]
 fn survives_deep_nesting() {
     let deep = "[".repeat(1_000_000);
     assert!(matches!(
