@@ -1,4 +1,4 @@
-"""The command ``offgil-server``: version, probe, parent, socket, and connections of a limited age."""
+"""The command ``offgil-server``: version, probe, parent, socket, connections of limited age."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from pathlib import Path
 
 import offgil
 from offgil._proto.offgil.v1 import compute_pb2
+
 from processes import Server, clean_environment, free_port, is_alive, server_binary, wait_for
 
 
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    command = [server_binary(), *arguments]
+    command = [str(server_binary()), *arguments]
     environment = clean_environment(**variables)
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
 
@@ -50,7 +51,9 @@ def test_health_tells_by_its_exit_code_whether_a_server_serves(tmp_path: Path) -
     server.stop()
 
 
-def test_the_socket_is_open_to_owner_and_group_only_and_goes_with_the_server(tmp_path: Path) -> None:
+def test_the_socket_is_open_to_owner_and_group_only_and_goes_with_the_server(
+    tmp_path: Path,
+) -> None:
     server = Server(tmp_path)
     server.start()
     server.wait_until_ready()
@@ -95,4 +98,3 @@ def test_calls_go_on_while_connections_reach_their_age(tmp_path: Path) -> None:
             calls += 1
     assert calls > 100
     server.stop()
-

@@ -10,13 +10,22 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 import offgil
 import pytest
-from processes import PATIENCE, Server, accepts, clean_environment, free_port, server_binary, wait_for
+
+from processes import (
+    PATIENCE,
+    Server,
+    accepts,
+    clean_environment,
+    free_port,
+    server_binary,
+    wait_for,
+)
 
 # More lines than the log buffers, and more bytes than a pipe holds.
 CALLS = 10_000
@@ -28,7 +37,7 @@ STALL = 1.5
 def server_with_log(stderr: int) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """Runs a server whose log goes to a file descriptor; yields it and its target."""
     port = free_port()
-    command = [server_binary(), "--listen", f"127.0.0.1:{port}"]
+    command = [str(server_binary()), "--listen", f"127.0.0.1:{port}"]
     process = subprocess.Popen(command, stderr=stderr, env=clean_environment())
     try:
         wait_for(lambda: process.poll() is not None or accepts(port), "the server listens")
@@ -85,6 +94,14 @@ class StalledRelay:
         client, _ = self._listener.accept()
         up = threading.Thread(target=self._pump_up, args=(client,), daemon=True)
         up.start()
+        with suppress(OSError):  # the client leaves when it has its answer
+            self._pump_down(client)
+            client.shutdown(socket.SHUT_WR)
+        up.join(PATIENCE)
+        for end in (client, self._server, self._listener):
+            end.close()
+
+    def _pump_down(self, client: socket.socket) -> None:
         while data := self._server.recv(min(65_536, max(self._allowance, 1))):
             client.sendall(data)
             self._allowance -= len(data)
@@ -92,17 +109,11 @@ class StalledRelay:
                 self.stalled.set()
                 self._released.wait(PATIENCE)
                 self._allowance = 1 << 40
-        client.shutdown(socket.SHUT_WR)
-        up.join(PATIENCE)
-        for end in (client, self._server, self._listener):
-            end.close()
 
     def _pump_up(self, client: socket.socket) -> None:
-        try:
+        with suppress(OSError):  # the server has gone, as it should in the end
             while data := client.recv(65_536):
                 self._server.sendall(data)
-        except OSError:
-            return  # the server has gone, as it should in the end
 
 
 def test_a_slow_reader_gets_its_whole_answer_from_a_server_that_stops(tmp_path: Path) -> None:
