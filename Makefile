@@ -74,7 +74,7 @@ check-python: $(VENV)/.ready
 check-proto: $(VENV)/.ready
 	$(BIN)/buf lint proto
 	$(BIN)/buf format --diff --exit-code proto
-	$(BIN)/buf breaking proto --against '.git#ref='"$$(git rev-parse --verify --quiet $(AGAINST) || \
+	$(BIN)/buf breaking proto --against '.git#commit='"$$(git rev-parse --verify --quiet $(AGAINST) || \
 		git rev-parse --verify origin/$(AGAINST))"',subdir=proto'
 	python-client/generate-stubs --check
 

@@ -9,13 +9,13 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
+from offgil import AsyncClient
 from offgil.fastapi import create_health_router, create_router, get_client
-from offgil.testing import FakeClient
 
 JSON = {"content-type": "application/json"}
 
 
-def app_on(fake: FakeClient, **options: Any) -> FastAPI:
+def app_on(fake: AsyncClient, **options: Any) -> FastAPI:
     app = FastAPI(**options)
     app.include_router(create_router())
     app.include_router(create_health_router())

@@ -27,6 +27,8 @@ class FakeServer(compute_pb2_grpc.ComputeServiceServicer):
         hold: Cleared: calls wait until it is set.
         cancelled: Set when a waiting call was cancelled by its caller.
         omit_end: Whether streams break off before their end marker.
+        keep_open: Whether number streams wait after their results, for their caller to leave.
+        left: Set when the caller has left such a stream.
     """
 
     def __init__(self) -> None:
@@ -37,6 +39,8 @@ class FakeServer(compute_pb2_grpc.ComputeServiceServicer):
         self.arrived = threading.Event()
         self.cancelled = threading.Event()
         self.omit_end = False
+        self.keep_open = False
+        self.left = threading.Event()
         self.health = health.HealthServicer()
         self.set_serving(True)
         self._server: grpc.Server | None = None
@@ -63,6 +67,7 @@ class FakeServer(compute_pb2_grpc.ComputeServiceServicer):
 
     def stop(self) -> None:
         self.hold.set()
+        self.left.set()
         if self._server is not None:
             self._server.stop(None).wait()
             self._server = None
@@ -84,6 +89,7 @@ class FakeServer(compute_pb2_grpc.ComputeServiceServicer):
 
     def ProcessNumbersStream(self, request_iterator: Any, context: Any) -> Iterator[Any]:
         self._begin("ProcessNumbersStream", context)
+        context.add_callback(lambda: self.left.set() if self.keep_open else None)
         rounds, count = 1000, 0
         for message in request_iterator:
             kind = message.WhichOneof("message")
@@ -93,6 +99,8 @@ class FakeServer(compute_pb2_grpc.ComputeServiceServicer):
                 count += len(message.packed_numbers) // 8
                 data = process_packed(message.packed_numbers, rounds)
                 yield compute_pb2.ProcessNumbersStreamResponse(packed_results=data)
+            elif self.keep_open:
+                self.left.wait(20)
             elif not self.omit_end:
                 end = compute_pb2.ProcessNumbersStreamEnd(count=count)
                 yield compute_pb2.ProcessNumbersStreamResponse(end=end)

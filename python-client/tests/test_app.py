@@ -8,9 +8,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 from apps import http
+from binaries import Binary, is_alive
 from fake_server import FakeServer, free_port
 from fastapi import FastAPI
 
+from offgil._options import ClientOptions
 from offgil.app import create_app
 from offgil.fastapi import OffgilDep, create_router, lifespan
 
@@ -135,3 +137,20 @@ async def test_the_client_is_gone_when_the_app_has_ended(
         assert (await client.get("/")).json() == 25
     async with http(app) as client:
         assert (await client.get("/")).status_code == 500
+
+
+async def test_the_lifespan_starts_and_stops_its_server_and_reads_the_timeouts(
+    binary: Binary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OFFGIL_SERVER_BIN", str(binary.path))
+    monkeypatch.setenv("OFFGIL_TIMEOUT", "7")
+    monkeypatch.setenv("OFFGIL_CONNECT_TIMEOUT", "0.7")
+    app = FastAPI()
+    async with lifespan(app):
+        ((pid, *arguments),) = binary.starts()
+        assert is_alive(int(pid))
+        client = app.state.offgil_client
+        assert client.target == f"unix://{arguments[1]}"
+        assert client._options == ClientOptions(timeout=7, connect_timeout=0.7)
+        assert client.timeout == 7
+    assert not is_alive(int(pid))

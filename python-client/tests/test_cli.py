@@ -14,7 +14,8 @@ import pytest
 from binaries import Binary, is_alive
 
 from offgil import __version__
-from offgil._announce import _grpcurl
+from offgil._announce import _grpcurl, _lines
+from offgil._serve import ServeOptions, _run
 
 
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -99,6 +100,84 @@ def test_serves_announces_and_stops_cleanly(binary: Binary) -> None:
 
 
 def test_the_grpcurl_line_fits_the_target() -> None:
-    assert " 127.0.0.1:5 offgil" in _grpcurl("dns:///127.0.0.1:5")
-    assert " -unix " in _grpcurl("unix:///run/o.sock")
-    assert " /run/o.sock offgil" in _grpcurl("unix:///run/o.sock")
+    for target, address in [
+        ("dns:///127.0.0.1:5", "127.0.0.1:5"),
+        ("dns:///compute:50051", "compute:50051"),
+        ("dns://10.0.0.1/compute:50051", "compute:50051"),
+        ("dns:compute:50051", "compute:50051"),
+        ("compute:50051", "compute:50051"),
+        ("dns:///[::1]:5", "[::1]:5"),
+        ("unix:///run/o.sock", "/run/o.sock"),
+        ("unix:o.sock", "o.sock"),
+        ("unix:///run/a b/o.sock", "'/run/a b/o.sock'"),
+    ]:
+        line = _grpcurl(target)
+        assert line is not None
+        assert f" {address} offgil" in line
+        assert (" -unix " in line) == target.startswith("unix:")
+
+
+@pytest.mark.parametrize(
+    "target", ["ipv4:1.2.3.4:5,1.2.3.5:5", "ipv6:%5B::1%5D:5", "unix-abstract:offgil", "dns:///h"]
+)
+def test_a_target_that_grpcurl_cannot_take_gets_no_line(target: str) -> None:
+    assert _grpcurl(target) is None
+    lines = _lines(("127.0.0.1", 8000), target, own_app=False)
+    assert "Try:" not in lines
+    assert any(target.removeprefix("dns:///") in line for line in lines)
+    assert "Try:" in _lines(("127.0.0.1", 8000), target, own_app=True)
+
+
+def test_a_grpc_address_that_cannot_be_bound_is_not_called_http() -> None:
+    ran = run("serve", "--port", "0", "--grpc-listen", "203.0.113.1:0")
+    assert ran.returncode == 69
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith("offgil: cannot serve gRPC on 203.0.113.1:0: ")
+
+
+def test_a_missing_metrics_directory_is_one_fault_of_all(tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+    ran = run("serve", "--port", "0", OFFGIL_TARGET="x", PROMETHEUS_MULTIPROC_DIR=str(missing))
+    assert ran.returncode == 64
+    first, second = ran.stderr.splitlines()
+    assert first == f"offgil: PROMETHEUS_MULTIPROC_DIR: '{missing}' is no directory"
+    assert "OFFGIL_TARGET" in second
+
+
+def test_an_app_that_lacks_a_dependency_is_one_clear_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lacking.py").write_text("import no_such_dependency")
+    monkeypatch.chdir(tmp_path)
+    ran = run("serve", "--port", "0", "--app", "lacking:app")
+    assert ran.returncode == 64
+    assert ran.stderr.splitlines() == [
+        "offgil: --app: lacking:app cannot be imported: No module named 'no_such_dependency'"
+    ]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_failing_lifespan_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: str
+) -> None:
+    (tmp_path / "failing.py").write_text(
+        "from contextlib import asynccontextmanager\n"
+        "from fastapi import FastAPI\n"
+        "@asynccontextmanager\n"
+        "async def lifespan(app):\n"
+        "    raise OSError('no')\n"
+        "    yield\n"
+        "app = FastAPI(lifespan=lifespan)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    arguments = ("serve", "--port", "0", "--app", "failing:app", "--workers", workers)
+    assert run(*arguments, OFFGIL_TARGET="dns:///127.0.0.1:1").returncode == 3
+
+
+def test_a_server_that_never_started_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)
+    options = ServeOptions(
+        host="127.0.0.1", port=0, workers=1, reload=False, app="m:app", grpc_listen="none"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        assert _run(options, listener) == 3

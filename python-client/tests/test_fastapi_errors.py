@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import AsyncExitStack
+from typing import Any
+
+import anyio.to_thread
 import httpx
 import pytest
 from apps import app_on, http
@@ -24,7 +29,16 @@ from offgil import (
     Unauthenticated,
     Unimplemented,
 )
-from offgil.fastapi import OffgilDep, add_exception_handlers, exception_handlers, get_client
+from offgil.fastapi import (
+    OffgilDep,
+    add_exception_handlers,
+    create_health_router,
+    create_router,
+    exception_handlers,
+    get_client,
+    set_client,
+    to_http_exception,
+)
 from offgil.testing import FakeClient
 
 TABLE: list[tuple[OffgilError, int, str | None]] = [
@@ -113,8 +127,31 @@ async def test_the_handlers_serve_routes_without_the_dependency() -> None:
         answer = await client.post("/")
     assert answer.status_code == 422
     assert answer.json()["detail"] == [
-        {"type": "value_error", "loc": ["body", "a", "b", 2], "msg": "wrong"}
+        {"type": "value_error", "loc": ["body", "a.b", 2], "msg": "wrong"}
     ]
+
+
+@pytest.mark.parametrize(
+    ("field", "location"),
+    [
+        ("", []),
+        ("numbers", ["numbers"]),
+        ("numbers[7]", ["numbers", 7]),
+        ("matrix[7][8]", ["matrix", 7, 8]),
+        ("pairs[7].a", ["pairs", 7, "a"]),
+        ("7", ["7"]),
+        ("1.5", ["1.5"]),
+        ("a.b", ["a.b"]),
+        ("a[x]", ["a[x]"]),
+        ("a[1]b", ["a[1]b"]),
+        ("[]", ["[]"]),
+        ("a[" + "1" * 5000 + "]", ["a[" + "1" * 5000 + "]"]),
+    ],
+)
+def test_only_an_index_in_brackets_is_an_index(field: str, location: list[str | int]) -> None:
+    error = InvalidArgument("m", fields=(FieldViolation(field, "wrong"),))
+    detail: Any = to_http_exception(error).detail
+    assert [fault["loc"] for fault in detail] == [["body", *location]]
 
 
 async def test_an_app_without_lifespan_gets_a_clear_error() -> None:
@@ -136,3 +173,21 @@ async def test_a_bad_query_is_not_echoed(query: str) -> None:
         answer = await client.get(f"/sum-squares-rust?{query}")
     assert answer.status_code == 422
     assert [fault.keys() for fault in answer.json()["detail"]] == [{"type", "loc", "msg"}]
+
+
+async def test_no_route_needs_a_thread() -> None:
+    app = FastAPI()
+    app.include_router(create_router())
+    app.include_router(create_health_router())
+    set_client(app, FakeClient())
+    threads = anyio.to_thread.current_default_thread_limiter()
+    async with http(app) as client, AsyncExitStack() as busy, asyncio.timeout(10):
+        for _ in range(int(threads.total_tokens)):
+            borrower = object()
+            await threads.acquire_on_behalf_of(borrower)
+            busy.callback(threads.release_on_behalf_of, borrower)
+        assert (await client.get("/readyz")).status_code == 200
+        assert (await client.get("/sum-squares-rust")).status_code == 200
+        assert (await client.get("/kernels")).status_code == 200
+        assert (await client.post("/kernels/sum_squares", json={"a": 1, "b": 2})).is_success
+        assert (await client.post("/process-numbers-rust", json={"numbers": []})).is_success

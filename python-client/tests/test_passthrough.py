@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 from apps import JSON, app_on, http
+from fake_server import FakeServer
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from offgil import InvalidArgument, ProtocolViolation
+from offgil import (
+    AsyncClient,
+    ConnectionFailed,
+    DeadlineExceeded,
+    InvalidArgument,
+    ProtocolViolation,
+)
 from offgil._exceptions import FieldViolation
+from offgil._options import ClientOptions
 from offgil._reference import process
 from offgil.fastapi._models import ProcessNumbersBody
+from offgil.fastapi._passthrough import _answer
+from offgil.fastapi._transfer import TRANSFER_TIMEOUT, Transfer
 from offgil.testing import FakeClient
 
 PATH = "/process-numbers-rust"
@@ -124,7 +135,7 @@ async def test_small_bodies_go_in_one_message_and_large_ones_in_a_stream() -> No
             answer = await client.post(PATH, content=body, headers=JSON)
             assert answer.json() == {"original_count": 1, "processed_result": [1]}
             assert answer.headers["content-type"] == "application/json"
-    assert fake.calls == ["InvokeJson", "InvokeJsonStream", "InvokeJsonStream"]
+    assert fake.calls == ["InvokeJson", "InvokeJson", "InvokeJsonStream"]
 
 
 async def test_a_refused_body_is_called_typed_if_pydantic_accepts_it() -> None:
@@ -206,3 +217,111 @@ async def test_kernels_take_json_strictly() -> None:
         assert isinstance(unknown.json()["detail"], str)
         plain = await client.post("/kernels/sum_squares", content=b'{"a":3,"b":4}')
         assert plain.status_code == 415
+
+
+class Patient(FakeClient):
+    """A fake that reads its whole upload and then answers, if it answers at all."""
+
+    def __init__(self, *, answers: bool = True) -> None:
+        super().__init__()
+        self._answers = answers
+        self.timeouts: list[float] = []
+        self.was_left = False
+
+    def with_options(self, **options: Any) -> Patient:
+        self.timeouts.append(options["timeout"])
+        return self
+
+    async def _exchange(self, exchange: Any, chunks: Any) -> Any:
+        try:
+            async for _ in chunks:
+                pass
+            if not self._answers:
+                await asyncio.Event().wait()
+            yield b"{}"
+        finally:
+            self.was_left = True
+
+
+async def upload(pause: float) -> AsyncIterator[bytes]:
+    yield b" " * 2_000_000
+    await asyncio.sleep(pause)
+    yield b"{}"
+
+
+async def test_a_slow_upload_does_not_count_against_the_deadline() -> None:
+    fake = Patient()
+    fake._options = ClientOptions(timeout=0.2)
+    async with http(app_on(fake)) as client:
+        answer = await client.post(PATH, content=upload(0.6), headers=JSON)
+    assert (answer.status_code, answer.content) == (200, b"{}")
+    assert fake.timeouts == [TRANSFER_TIMEOUT + 0.2]
+
+
+async def test_a_kernel_that_does_not_answer_a_stream_is_a_504() -> None:
+    fake = Patient(answers=False)
+    fake._options = ClientOptions(timeout=0.2)
+    async with http(app_on(fake)) as client, asyncio.timeout(20):
+        answer = await client.post(PATH, content=upload(0), headers=JSON)
+    assert answer.status_code == 504
+    assert fake.was_left
+
+
+async def test_a_server_that_takes_no_more_of_a_body_is_a_504() -> None:
+    class Stuck(Patient):
+        async def _exchange(self, exchange: Any, chunks: Any) -> Any:
+            await anext(chunks)
+            await asyncio.Event().wait()
+            yield b""
+
+    fake = Stuck()
+    fake._options = ClientOptions(timeout=0.2)
+    async with http(app_on(fake)) as client, asyncio.timeout(20):
+        answer = await client.post(PATH, content=upload(0), headers=JSON)
+    assert answer.status_code == 504
+
+
+async def test_a_server_that_stops_answering_breaks_off_the_answer() -> None:
+    async def results() -> AsyncGenerator[bytes, None]:
+        yield b"second"
+        yield b"third"
+        await asyncio.Event().wait()
+
+    answer = Transfer(upload(0), 0.2).rest(results())
+    assert await anext(answer) == b"second"
+    await asyncio.sleep(0.4)  # a slow reader is not the server's fault
+    assert await anext(answer) == b"third"
+    with pytest.raises(DeadlineExceeded, match=r"waiting for 0\.2 s"):
+        await anext(answer)
+
+
+async def test_a_body_that_is_wholly_in_memory_survives_the_loss_of_the_server(
+    server: FakeServer, client: AsyncClient
+) -> None:
+    app = app_on(client)
+    body = b'{"rounds":0,"numbers":[1]' + b" " * 900_000 + b"}"
+    server.failures = [ConnectionFailed("draining", reason="DRAINING")] * 2
+    async with http(app) as browser:
+        answer = await browser.post(PATH, content=body, headers=JSON)
+    assert answer.json() == {"original_count": 1, "processed_result": [1]}
+    assert len(server.calls) == 3
+
+
+async def test_a_download_that_ends_early_ends_the_call() -> None:
+    was_left = False
+
+    async def results() -> AsyncGenerator[bytes, None]:
+        nonlocal was_left
+        try:
+            yield b"second"
+            yield b"third"
+        finally:
+            was_left = True
+
+    kept = results()  # so that nothing but the pass-through closes it
+    first = await anext(kept)
+    answer = _answer(first, Transfer(upload(0), 10), kept)
+    assert await anext(answer) == b"second"
+    assert not was_left
+    await answer.aclose()
+    assert was_left

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
+import shutil
 import signal
 import stat
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from binaries import Binary, is_alive
 
 from offgil import SidecarError
-from offgil._socket_directory import create_socket_directory
+from offgil._socket_directory import (
+    _bases,
+    create_socket_directory,
+    restore_socket_directory,
+)
 from offgil.sidecar import Sidecar
 
 
@@ -107,14 +115,24 @@ def test_a_binary_that_cannot_run_is_a_clear_error(tmp_path: Path) -> None:
         Sidecar(binary=broken).start()
 
 
+def test_the_runtime_directory_of_a_login_is_the_last_choice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    directory = create_socket_directory()
+    assert directory.parent != tmp_path
+    directory.rmdir()
+    assert _bases()[-1] == str(tmp_path)
+
+
 def test_falls_back_to_a_base_with_a_short_enough_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    long = tmp_path / ("x" * 100)
+    long, short = tmp_path / ("x" * 100), Path("/tmp")
     long.mkdir()
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(long))
+    monkeypatch.setattr("offgil._socket_directory._bases", lambda: [str(long), str(short)])
     directory = create_socket_directory()
-    assert directory.parent != long
+    assert directory.parent == short
     assert list(long.iterdir()) == []
     directory.rmdir()
 
@@ -125,3 +143,155 @@ def test_says_where_no_directory_could_be_made(
     monkeypatch.setattr("offgil._socket_directory._bases", lambda: [str(tmp_path / "missing")])
     with pytest.raises(SidecarError, match="missing: No such file"):
         create_socket_directory()
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.01)
+
+
+def kill(sidecar: Sidecar) -> None:
+    assert sidecar.pid is not None
+    os.kill(sidecar.pid, signal.SIGKILL)
+
+
+def delays(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return re.findall(r"restart in (\S+) s", caplog.text)
+
+
+@pytest.mark.parametrize(
+    ("healthy_after", "expected"), [(0.0, ["0.1", "0.1", "0.1"]), (60.0, ["0.1", "0.2", "0.4"])]
+)
+def test_who_was_healthy_is_restarted_at_once(
+    binary: Binary,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    healthy_after: float,
+    expected: list[str],
+) -> None:
+    monkeypatch.setattr("offgil.sidecar.HEALTHY_AFTER", healthy_after)
+    with Sidecar(binary=binary.path) as sidecar:
+        for count in (2, 3, 4):
+            kill(sidecar)
+            wait_until(lambda count=count: len(binary.starts()) == count, "a restart")  # type: ignore[misc]
+        assert delays(caplog) == expected
+
+
+def test_restarts_in_a_directory_that_has_vanished(binary: Binary) -> None:
+    with Sidecar(binary=binary.path) as sidecar:
+        socket = Path(sidecar.target.removeprefix("unix://"))
+        shutil.rmtree(socket.parent)
+        kill(sidecar)
+        wait_until(socket.exists, "the socket is there again")
+        assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
+    assert not socket.parent.exists()
+
+
+def test_goes_on_trying_while_the_system_refuses(
+    binary: Binary, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("offgil.sidecar.MAX_RESTART_DELAY", 0.05)
+    with Sidecar(binary=binary.path) as sidecar:
+        socket = Path(sidecar.target.removeprefix("unix://"))
+        shutil.rmtree(socket.parent)
+        socket.parent.touch()
+        kill(sidecar)
+        wait_until(lambda: caplog.text.count("not the server's own") > 1, "two failed tries")
+        with monkeypatch.context() as patch:
+            patch.setattr("offgil.sidecar.restore_socket_directory", refuse)
+            wait_until(lambda: caplog.text.count("Permission denied") > 1, "two refusals")
+            socket.parent.unlink()
+        wait_until(socket.exists, "the socket is there again")
+
+
+def refuse(_: Path) -> None:
+    raise PermissionError(errno.EACCES, "Permission denied")
+
+
+def test_a_refusal_at_the_start_is_a_clear_error(
+    binary: Binary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("offgil.sidecar.restore_socket_directory", refuse)
+    with pytest.raises(SidecarError, match="Permission denied"):
+        Sidecar(binary=binary.path).start()
+
+
+def test_never_takes_over_what_somebody_else_owns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own").mkdir(mode=0o755)
+    restore_socket_directory(tmp_path / "own")
+    assert stat.S_IMODE((tmp_path / "own").stat().st_mode) == 0o700
+    (tmp_path / "link").symlink_to(tmp_path / "own")
+    with pytest.raises(SidecarError, match="not the server's own"):
+        restore_socket_directory(tmp_path / "link")
+    me = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: me + 1)
+    with pytest.raises(SidecarError, match="not the server's own"):
+        restore_socket_directory(tmp_path / "own")
+
+
+def test_an_interrupted_stop_leaves_nothing_behind(
+    binary: Binary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_SERVER", "stubborn")
+    sidecar = Sidecar(binary=binary.path)
+    sidecar.start()
+    pid, process = sidecar.pid, sidecar._process
+    assert pid is not None
+    assert process is not None
+
+    def interrupt(timeout: float | None = None) -> int:
+        raise KeyboardInterrupt
+
+    supervised = process.wait
+    monkeypatch.setattr(
+        process, "wait", lambda timeout=None: interrupt() if timeout else supervised()
+    )
+    with pytest.raises(KeyboardInterrupt):
+        sidecar.stop()
+    wait_until(lambda: not is_alive(pid), "the server is killed")
+    assert not Path(sidecar.target.removeprefix("unix://")).parent.exists()
+
+
+def test_a_start_after_the_stop_leaves_nothing_behind(
+    binary: Binary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = tmp_path / "base"
+    base.mkdir()
+    monkeypatch.setattr("offgil._socket_directory._bases", lambda: [str(base)])
+    sidecar = Sidecar(binary=binary.path)
+    sidecar.stop()
+    with pytest.raises(SidecarError, match="stopped before"):
+        sidecar.start()
+    assert list(base.iterdir()) == []
+
+
+def test_an_interrupted_start_leaves_nothing_behind(
+    binary: Binary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_SERVER", "mute")
+    sidecar = Sidecar(binary=binary.path)
+
+    def interrupt() -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sidecar._started, "wait", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        sidecar.start()
+    assert sidecar.pid is None
+    assert not Path(sidecar.target.removeprefix("unix://")).parent.exists()
+
+
+def test_a_forked_copy_does_not_stop_the_server(
+    binary: Binary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Sidecar(binary=binary.path) as sidecar:
+        parent = os.getpid()
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "getpid", lambda: parent + 1)
+            sidecar.stop()
+        assert sidecar.pid is not None
+        assert Path(sidecar.target.removeprefix("unix://")).exists()

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import array
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import grpc.aio
 import pytest
 from fake_server import FakeServer
 
-from offgil import AsyncClient, Client, InvalidArgument, NotFound, ProtocolViolation
+from offgil import (
+    AsyncClient,
+    Client,
+    ConnectionFailed,
+    InvalidArgument,
+    NotFound,
+    ProtocolViolation,
+)
+from offgil._options import ClientOptions
 from offgil._proto.offgil.v1 import compute_pb2
+from offgil._stream import run_exchange
 from offgil._streams import JsonExchange, NumberExchange
 
 END = compute_pb2.ProcessNumbersStreamEnd
@@ -54,6 +65,35 @@ async def test_an_error_of_the_source_is_the_error_of_the_stream(client: AsyncCl
     with pytest.raises(OSError, match="the disk is gone"):
         async for _ in client.process_numbers_stream(chunks(), rounds=0):
             pass
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        asyncio.InvalidStateError("mine"),
+        grpc.aio.UsageError("mine"),
+        grpc.aio.AioRpcError(
+            grpc.StatusCode.INTERNAL, grpc.aio.Metadata(), grpc.aio.Metadata(), "mine"
+        ),
+        asyncio.CancelledError("mine"),
+    ],
+    ids=lambda fault: type(fault).__name__,
+)
+@pytest.mark.parametrize("is_first", [False, True])
+async def test_an_error_of_the_source_that_looks_like_grpcs_own_is_raised(
+    client: AsyncClient, fault: BaseException, is_first: bool
+) -> None:
+    async def chunks() -> AsyncIterator[list[int]]:
+        if not is_first:
+            yield [1]
+        raise fault
+
+    patient = client.with_options(timeout=60)
+    with pytest.raises(type(fault)) as caught:
+        async with asyncio.timeout(10):
+            async for _ in patient.process_numbers_stream(chunks(), rounds=0):
+                pass
+    assert caught.value is fault
 
 
 async def test_a_bad_chunk_is_an_invalid_argument(client: AsyncClient) -> None:
@@ -132,3 +172,59 @@ def test_the_synchronous_streams_are_alike(server: FakeServer) -> None:
         server.omit_end = True
         with pytest.raises(ProtocolViolation):
             list(client.process_numbers_stream([[1]]))
+
+
+class LostCall(grpc.RpcError):
+    """An RPC that fails when it is read, before it has taken a chunk."""
+
+    def __init__(self) -> None:
+        self.requests: Iterator[Any] = iter(())
+
+    def __iter__(self) -> Iterator[Any]:
+        """Fails at once."""
+        raise self
+
+    def code(self) -> grpc.StatusCode:
+        return grpc.StatusCode.UNAVAILABLE
+
+    def details(self) -> str:
+        return "Socket closed"
+
+    def initial_metadata(self) -> None:
+        return None
+
+    def trailing_metadata(self) -> tuple[Any, ...]:
+        return ()
+
+    def cancel(self) -> None:
+        return None
+
+
+def test_the_thread_of_a_failed_attempt_cannot_take_a_chunk(server: FakeServer) -> None:
+    lost = LostCall()
+
+    with Client(server.target) as client:
+
+        def open_call(requests: Iterator[Any], timeout: float) -> Any:
+            if not was_opened:
+                was_opened.append(True)
+                lost.requests = requests
+                next(requests)  # the header
+                return lost
+            # gRPC's thread of the first attempt comes late for its next message.
+            assert all(message.HasField("end") for message in lost.requests)
+            return client.stub.ProcessNumbersStream(requests, timeout=timeout)
+
+        was_opened: list[bool] = []
+        chunks = run_exchange(open_call, NumberExchange(0), [[1], [2]], ClientOptions())
+        assert list(chunks) == [[1], [2]]
+
+
+def test_a_chunk_that_was_taken_forbids_a_retry() -> None:
+    def open_call(requests: Iterator[Any], timeout: float) -> Any:
+        assert next(requests).HasField("header")
+        assert next(requests).HasField("packed_numbers")
+        return LostCall()
+
+    with pytest.raises(ConnectionFailed):
+        list(run_exchange(open_call, NumberExchange(0), [[1], [2]], ClientOptions()))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import socket
 import threading
 from types import TracebackType
@@ -69,14 +71,18 @@ def _lines(address: tuple[str, int], target: str, own_app: bool) -> list[str]:
         f"curl -X POST {url}/process-numbers-rust -H 'content-type: application/json' -d '{BODY}'"
     )
     lines = ["", f"offgil serves HTTP on {url} (documentation: {url}/docs)"]
-    lines += [f"         and gRPC on {target.removeprefix('dns:///')}", "Try:"]
-    lines += [f"  {curl}"] if own_app else []
-    lines += [f"  {_grpcurl(target)}", "Stop with Ctrl-C.", ""]
-    return lines
+    lines += [f"         and gRPC on {target.removeprefix('dns:///')}"]
+    grpcurl = _grpcurl(target)
+    commands = [curl] if own_app else []
+    commands += [grpcurl] if grpcurl is not None else []
+    lines += ["Try:", *(f"  {command}" for command in commands)] if commands else []
+    return [*lines, "Stop with Ctrl-C.", ""]
 
 
-def _grpcurl(target: str) -> str:
+def _grpcurl(target: str) -> str | None:
     if target.startswith("unix:"):
-        path = target.removeprefix("unix:").removeprefix("//")
+        path = shlex.quote(target.removeprefix("unix:").removeprefix("//"))
         return f"grpcurl -plaintext -unix -authority localhost -d '{BODY}' {path} {METHOD}"
-    return f"grpcurl -plaintext -d '{BODY}' {target.rpartition('/')[2]} {METHOD}"
+    # grpcurl takes one host and port; lists of addresses and the other schemes are gRPC's own.
+    found = re.fullmatch(r"(?:dns:(?://[^/]*/)?)?([\w.-]+:\d+|\[[\da-fA-F:.]+\]:\d+)", target)
+    return f"grpcurl -plaintext -d '{BODY}' {found[1]} {METHOD}" if found else None

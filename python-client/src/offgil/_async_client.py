@@ -15,16 +15,16 @@ from grpc_health.v1 import health_pb2
 
 from offgil import _calls
 from offgil._arrays import Numbers
-from offgil._async_connection import AsyncConnection, settle
+from offgil._async_connection import AsyncConnection, settle_in_time
 from offgil._async_stream import run_exchange
 from offgil._calls import DEFAULT_ROUNDS, UnaryCall
 from offgil._catalogue import Kernel
 from offgil._config import DEFAULT_TARGET, Settings, check_target
-from offgil._exceptions import ConnectionFailed, OffgilError
+from offgil._exceptions import ConnectionFailed, DeadlineExceeded, OffgilError
 from offgil._options import MAX_MESSAGE_BYTES, ClientOptions
 from offgil._retry import RetrySchedule
 from offgil._streams import JsonExchange, NumberExchange
-from offgil._translate import HEALTH_UNKNOWN, is_unavailable, translate
+from offgil._translate import HEALTH_UNKNOWN, is_unavailable, outcome, translate
 
 if TYPE_CHECKING:
     from offgil._proto.offgil.v1.compute_pb2_grpc import ComputeServiceAsyncStub
@@ -82,6 +82,11 @@ class AsyncClient:
     def target(self) -> str:
         """The gRPC address of the server."""
         return self._connection.target
+
+    @property
+    def timeout(self) -> float:
+        """The deadline of every call, in seconds."""
+        return self._options.timeout
 
     @property
     def stub(self) -> ComputeServiceAsyncStub:
@@ -183,7 +188,9 @@ class AsyncClient:
         timeout = min(self._options.timeout, self._options.connect_timeout)
         rpc = self._connection.health.Check(health_pb2.HealthCheckRequest(), timeout=timeout)
         try:
-            response = await settle(rpc, rpc)
+            response = await settle_in_time(rpc, timeout)
+        except DeadlineExceeded:
+            return False
         except grpc.aio.AioRpcError as error:
             if error.code() in HEALTH_UNKNOWN:
                 return False
@@ -221,18 +228,20 @@ class AsyncClient:
         await self.close()
 
     async def _invoke(self, call: UnaryCall[T]) -> T:
+        self._connection.check_open()
         schedule = RetrySchedule(self._options)
-        method = getattr(self._connection.compute, call.method)
         while True:
-            rpc = method(
+            timeout = schedule.attempt_timeout()
+            rpc = self._connection.begin(
+                call.method,
                 call.request,
-                timeout=schedule.attempt_timeout(),
+                timeout=timeout,
                 metadata=self._options.metadata or None,
             )
             try:
-                return call.read(await settle(rpc, rpc))
+                return call.read(await settle_in_time(rpc, timeout))
             except grpc.aio.AioRpcError as error:
-                delay = schedule.next_delay() if is_unavailable(error) else None
+                delay = schedule.next_delay(outcome(error)) if is_unavailable(error) else None
                 if delay is None:
                     raise translate(error) from error
             await asyncio.sleep(delay)
@@ -241,7 +250,8 @@ class AsyncClient:
         self, exchange: NumberExchange | JsonExchange, chunks: AsyncIterable[Any] | Iterable[Any]
     ) -> AsyncGenerator[Any, None]:
         def open_call(timeout: float) -> Any:
-            method = getattr(self._connection.compute, exchange.method)
-            return method(timeout=timeout, metadata=self._options.metadata or None)
+            metadata = self._options.metadata or None
+            return self._connection.begin(exchange.method, timeout=timeout, metadata=metadata)
 
+        self._connection.check_open()
         return run_exchange(open_call, exchange, chunks, self._options)

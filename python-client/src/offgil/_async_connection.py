@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import grpc.aio
 from grpc_health.v1 import health_pb2_grpc
 
-from offgil._exceptions import Cancelled
+from offgil._exceptions import Cancelled, DeadlineExceeded
 from offgil._options import ClientOptions, channel_arguments
 from offgil._proto.offgil.v1 import compute_pb2_grpc
 
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
     from offgil._proto.offgil.v1.compute_pb2_grpc import ComputeServiceAsyncStub
 
-__all__ = ["AsyncConnection", "settle"]
+__all__ = ["AsyncConnection", "settle", "settle_in_time"]
 
 T = TypeVar("T")
+# How many seconds after its deadline gRPC is no longer trusted to end a call.
+OVERDUE = 0.25
 
 
 class AsyncConnection:
@@ -53,6 +55,21 @@ class AsyncConnection:
             self._health = health_pb2_grpc.HealthStub(channel)
         return self._health
 
+    def begin(self, method: str, *arguments: Any, **options: Any) -> Any:
+        """Begins an RPC of `ComputeService`, for a call that found this connection open.
+
+        Raises:
+            Cancelled: The connection was closed since then, such as between two attempts.
+        """
+        if self._is_closed:
+            raise Cancelled("the call was cancelled because its client was closed")
+        return getattr(self.compute, method)(*arguments, **options)
+
+    def check_open(self) -> None:
+        """Raises `RuntimeError` if the connection is closed."""
+        if self._is_closed:
+            raise RuntimeError("this AsyncClient is closed")
+
     async def close(self) -> None:
         """Closes the channel and cancels its calls; may be called again."""
         self._is_closed = True
@@ -61,8 +78,7 @@ class AsyncConnection:
             await channel.close()
 
     def _open(self) -> grpc.aio.Channel:
-        if self._is_closed:
-            raise RuntimeError("this AsyncClient is closed")
+        self.check_open()
         if os.getpid() != self._process:
             raise RuntimeError(
                 "this AsyncClient was created before a fork, and gRPC does not survive one: "
@@ -99,3 +115,21 @@ async def settle(rpc: Any, step: Awaitable[T]) -> T:
             raise Cancelled("the call was cancelled because its client was closed") from None
         rpc.cancel()
         raise
+
+
+async def settle_in_time(rpc: Any, timeout: float) -> Any:
+    """Waits for the answer of a unary RPC, and not much longer than its deadline.
+
+    While the socket takes no more bytes, gRPC does not end an RPC that waits to write its message,
+    not even at the deadline; that lasts until keepalive finds the server dead.
+
+    Raises:
+        DeadlineExceeded: The deadline has passed.
+    """
+    try:
+        async with asyncio.timeout(timeout + OVERDUE) as limit:
+            return await settle(rpc, rpc)
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise DeadlineExceeded("the server did not take the request in time") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable
+from contextlib import aclosing, suppress
 from typing import Any, TypeVar
 
 import grpc.aio
@@ -14,12 +15,14 @@ from offgil._exceptions import Cancelled
 from offgil._options import ClientOptions
 from offgil._retry import RetrySchedule
 from offgil._streams import StreamExchange
-from offgil._translate import is_unavailable, translate
+from offgil._translate import is_unavailable, outcome, translate
 
 __all__ = ["run_exchange"]
 
 C = TypeVar("C")
 R = TypeVar("R")
+# What gRPC raises from a write when the RPC has ended.
+RPC_ENDED = (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.InvalidStateError)
 
 
 async def run_exchange(
@@ -49,6 +52,8 @@ async def run_exchange(
             while (response := await settle(rpc, rpc.read())) is not grpc.aio.EOF:
                 for part in exchange.answer(response):
                     yield part
+            if source.fault is not None:
+                raise source.fault
             exchange.finish()
             return
         except (grpc.aio.AioRpcError, Cancelled) as error:
@@ -58,7 +63,7 @@ async def run_exchange(
                 raise
             received = await status.behind(error)
             may_retry = is_unavailable(received) and not source.was_read
-            delay = schedule.next_delay() if may_retry else None
+            delay = schedule.next_delay(outcome(received)) if may_retry else None
             if delay is None:
                 raise translate(received) from received
         finally:
@@ -74,7 +79,7 @@ class _Source(AsyncIterator[C]):
     def __init__(self, chunks: AsyncIterable[C] | Iterable[C]) -> None:
         self._chunks = aiter(chunks) if isinstance(chunks, AsyncIterable) else iter(chunks)
         self.was_read = False
-        self.fault: Exception | None = None
+        self.fault: BaseException | None = None
 
     async def __anext__(self) -> C:
         self.was_read = True
@@ -88,17 +93,40 @@ class _Source(AsyncIterator[C]):
 
 async def _send(rpc: Any, exchange: StreamExchange[C, R], source: _Source[C]) -> None:
     try:
-        await rpc.write(exchange.header())
+        async with aclosing(_messages(exchange, source)) as messages:
+            async for message in messages:
+                if not await _write(rpc, message):
+                    return
+        with suppress(*RPC_ENDED):
+            await rpc.done_writing()
+    except asyncio.CancelledError as cancelled:
+        rpc.cancel()
+        task = asyncio.current_task()
+        if source.fault is cancelled and task is not None and not task.cancelling():
+            return  # what the source waited for was cancelled, not this task
+        source.fault = None
+        raise
+    except Exception:
+        rpc.cancel()  # the fault is noted, and who reads raises it
+
+
+async def _messages(
+    exchange: StreamExchange[C, R], source: _Source[C]
+) -> AsyncGenerator[Any, None]:
+    yield exchange.header()
+    try:
         async for chunk in source:
             for message in exchange.chunk(chunk):
-                await rpc.write(message)
-        await rpc.write(exchange.end())
-        await rpc.done_writing()
-    except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
-        return  # the RPC has ended; who reads it learns why
-    except asyncio.CancelledError:
-        rpc.cancel()
-        raise
-    except Exception as fault:
+                yield message
+    except (Exception, asyncio.CancelledError) as fault:
         source.fault = fault
-        rpc.cancel()
+        raise
+    yield exchange.end()
+
+
+async def _write(rpc: Any, message: Any) -> bool:
+    try:
+        await rpc.write(message)
+    except RPC_ENDED:
+        return False  # who reads learns why
+    return True

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -18,7 +19,7 @@ from offgil._arrays import Numbers, check_int, invalid, pack, unpack
 from offgil._catalogue import Kernel, kernels_from_proto
 from offgil._exceptions import OffgilError, ProtocolViolation
 from offgil._proto.offgil.v1 import compute_pb2
-from offgil._translate import CLASS_OF_CODE
+from offgil._translate import class_of_error
 
 __all__ = [
     "DEFAULT_ROUNDS",
@@ -153,12 +154,22 @@ def json_mode(lax: bool) -> compute_pb2.JsonMode.ValueType:
 
 
 def _argument(name: str, value: Any) -> str:
-    if not isinstance(value, str | int | float | list | tuple | dict | None):
-        value = unpack(pack(value, name).data).tolist()
     try:
-        return json.dumps(value, allow_nan=False)
+        value = operator.index(value)  # NumPy's integers are buffers too, but no arrays
+    except TypeError:
+        if not isinstance(value, str | float | list | tuple | dict | None):
+            value = _list(name, value)
+    try:
+        return json.dumps(value, allow_nan=False, default=operator.index)
     except (TypeError, ValueError, RecursionError) as fault:
         invalid(name, "json_type", f"cannot be written as JSON: {fault}")
+
+
+def _list(name: str, value: Any) -> list[int]:
+    dimensions = getattr(value, "ndim", 1)
+    if dimensions > 1:
+        invalid(name, "list_type", f"an array of one dimension is needed, not of {dimensions}")
+    return unpack(pack(value, name).data).tolist()
 
 
 def _outcome(outcome: compute_pb2.SumSquaresOutcome) -> int | OffgilError:
@@ -173,4 +184,4 @@ def _outcome(outcome: compute_pb2.SumSquaresOutcome) -> int | OffgilError:
     reason = None
     if error.reason in compute_pb2.ErrorReason.values():
         reason = compute_pb2.ErrorReason.Name(error.reason).removeprefix("ERROR_REASON_")
-    return CLASS_OF_CODE.get(code, OffgilError)(error.message, code=code, reason=reason)
+    return class_of_error(code, reason)(error.message, code=code, reason=reason)

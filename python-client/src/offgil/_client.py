@@ -23,7 +23,13 @@ from offgil._options import MAX_MESSAGE_BYTES, ClientOptions
 from offgil._retry import RetrySchedule
 from offgil._stream import run_exchange
 from offgil._streams import JsonExchange, NumberExchange
-from offgil._translate import HEALTH_UNKNOWN, is_unavailable, status_code, translate
+from offgil._translate import (
+    HEALTH_UNKNOWN,
+    is_unavailable,
+    outcome,
+    status_code,
+    translate,
+)
 
 if TYPE_CHECKING:
     from offgil._proto.offgil.v1.compute_pb2_grpc import ComputeServiceStub
@@ -78,6 +84,11 @@ class Client:
     def target(self) -> str:
         """The gRPC address of the server."""
         return self._connection.target
+
+    @property
+    def timeout(self) -> float:
+        """The deadline of every call, in seconds."""
+        return self._options.timeout
 
     @property
     def stub(self) -> ComputeServiceStub:
@@ -178,18 +189,19 @@ class Client:
         self.close()
 
     def _invoke(self, call: UnaryCall[T]) -> T:
+        self._connection.check_open()
         schedule = RetrySchedule(self._options)
-        method = getattr(self._connection.compute, call.method)
         while True:
             try:
-                response = method(
+                response = self._connection.begin(
+                    call.method,
                     call.request,
                     timeout=schedule.attempt_timeout(),
                     metadata=self._options.metadata or None,
                 )
                 return call.read(response)
             except grpc.RpcError as error:
-                delay = schedule.next_delay() if is_unavailable(error) else None
+                delay = schedule.next_delay(outcome(error)) if is_unavailable(error) else None
                 if delay is None:
                     raise translate(error) from error
             time.sleep(delay)
@@ -198,7 +210,10 @@ class Client:
         self, exchange: NumberExchange | JsonExchange, chunks: Iterable[Any]
     ) -> Iterator[Any]:
         def open_call(requests: Iterator[Any], timeout: float) -> Any:
-            method = getattr(self._connection.compute, exchange.method)
-            return method(requests, timeout=timeout, metadata=self._options.metadata or None)
+            metadata = self._options.metadata or None
+            return self._connection.begin(
+                exchange.method, requests, timeout=timeout, metadata=metadata
+            )
 
+        self._connection.check_open()
         return run_exchange(open_call, exchange, chunks, self._options)

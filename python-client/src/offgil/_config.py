@@ -9,9 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-__all__ = ["DEFAULT_TARGET", "ConfigurationError", "Settings", "check_target"]
+__all__ = [
+    "DEFAULT_TARGET",
+    "MULTIPROCESS_VARIABLE",
+    "ConfigurationError",
+    "Settings",
+    "check_metrics_directory",
+    "check_target",
+]
 
 DEFAULT_TARGET = "dns:///127.0.0.1:50051"
+# Where prometheus_client shares the metrics of several workers; it reads the variable itself.
+MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 SCHEMES = ("dns:", "unix:", "unix-abstract:", "ipv4:", "ipv6:")
 T = TypeVar("T")
 
@@ -98,6 +107,18 @@ def check_target(text: str) -> str:
     raise ValueError(
         f"{text!r} is no gRPC address such as unix:///run/offgil/offgil.sock or dns:///compute:50051"
     )
+
+
+def check_metrics_directory() -> tuple[str, ...]:
+    """Returns what is wrong with the directory that the environment names for shared metrics."""
+    directory = os.environ.get(MULTIPROCESS_VARIABLE)
+    if directory is None:
+        return ()
+    if not os.path.isdir(directory):
+        return (f"{MULTIPROCESS_VARIABLE}: {directory!r} is no directory",)
+    if not os.access(directory, os.W_OK | os.X_OK):
+        return (f"{MULTIPROCESS_VARIABLE}: {directory!r} cannot be written to",)
+    return ()
 
 
 def _seconds(text: str) -> float:

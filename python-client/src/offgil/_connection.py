@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from grpc_health.v1 import health_pb2_grpc
 
+from offgil._exceptions import Cancelled
 from offgil._options import ClientOptions, channel_arguments
 from offgil._proto.offgil.v1 import compute_pb2_grpc
 
@@ -48,6 +49,26 @@ class Connection:
             self._health = health_pb2_grpc.HealthStub(channel)
         return self._health
 
+    def begin(self, method: str, *arguments: Any, **options: Any) -> Any:
+        """Begins an RPC of `ComputeService`, for a call that found this connection open.
+
+        A unary RPC is also waited for, as the stubs of gRPC do.
+
+        Raises:
+            Cancelled: The connection was closed since then, such as between two attempts.
+        """
+        try:
+            return getattr(self.compute, method)(*arguments, **options)
+        except (RuntimeError, ValueError) as fault:  # ValueError: gRPC's, of a closed channel
+            if not self._is_closed:
+                raise
+            raise Cancelled("the call was cancelled because its client was closed") from fault
+
+    def check_open(self) -> None:
+        """Raises `RuntimeError` if the connection is closed."""
+        if self._is_closed:
+            raise RuntimeError("this Client is closed")
+
     def close(self) -> None:
         """Closes the channel and cancels its calls; may be called again."""
         with self._lock:
@@ -63,8 +84,7 @@ class Connection:
                 "create the client in the process that uses it"
             )
         with self._lock:
-            if self._is_closed:
-                raise RuntimeError("this Client is closed")
+            self.check_open()
             if self._channel is None:
                 self._channel = grpc.insecure_channel(self.target, options=self._arguments)
             return self._channel

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 __all__ = ["MAX_MESSAGE_BYTES", "ClientOptions", "channel_arguments"]
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+# Targets that hold addresses instead of a host name.
+ADDRESS_SCHEMES = ("unix:", "unix-abstract:", "ipv4:", "ipv6:")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,8 @@ def channel_arguments(
         # The server closes connections after a maximum age, upon which the name is resolved again
         # and new replicas are found; see https://github.com/grpc/grpc/issues/30015.
         ("grpc.dns_min_time_between_resolutions_ms", 5_000),
+        # A name server that does not answer; the default is two minutes.
+        ("grpc.dns_ares_query_timeout", round(options.connect_timeout * 1000)),
         # Retries of gRPC buffer only 256 KiB of a call; the client retries whole calls itself.
         ("grpc.enable_retries", 0),
         # A lower bound of the time for connecting, in spite of its name.
@@ -57,8 +61,8 @@ def channel_arguments(
         # Otherwise two clients with equal arguments share one connection.
         ("grpc.use_local_subchannel_pool", 1),
     ]
-    if target.startswith(("unix:", "unix-abstract:")):
-        # The escaped path as :authority is a protocol error for HTTP/2 servers that check it; see
-        # https://github.com/grpc/grpc/issues/38142.
+    if target.startswith(ADDRESS_SCHEMES):
+        # An escaped path or a list of addresses as :authority is a protocol error for HTTP/2
+        # servers that check it; see https://github.com/grpc/grpc/issues/38142.
         arguments.append(("grpc.default_authority", "localhost"))
     return arguments

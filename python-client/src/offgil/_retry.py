@@ -1,7 +1,8 @@
 """When a call that did not reach the server is tried again: arithmetic only, no waiting.
 
 Kernels are pure, so a retry is always safe. Retried is UNAVAILABLE alone, with exponential back-off
-and full jitter, for as long as a call may look for a server.
+and full jitter, for as long as a call may look for a server: for the connect timeout since it began
+or since it lost a server, and never beyond its deadline.
 """
 
 from __future__ import annotations
@@ -11,14 +12,12 @@ import time
 from collections.abc import Callable
 
 from offgil._options import ClientOptions
+from offgil._translate import Outcome
 
 __all__ = ["RetrySchedule"]
 
 FIRST_DELAY = 0.05
 MAX_DELAY = 0.5
-# Connecting is given up after the connect timeout. An attempt that lasted clearly longer had a
-# connection and lost it, so the search for a server begins only then.
-CONNECTED_AFTER = 1.5
 
 
 class RetrySchedule:
@@ -37,7 +36,7 @@ class RetrySchedule:
         self._attempt_began = clock()
         self._deadline = self._attempt_began + options.timeout
         self._search_ends = self._attempt_began + options.connect_timeout
-        self._lost_connection = False
+        self._is_refused = False
         self._failures = 0
 
     def attempt_timeout(self) -> float:
@@ -45,12 +44,10 @@ class RetrySchedule:
         self._attempt_began = self._clock()
         return max(self._deadline - self._attempt_began, 0.0)
 
-    def next_delay(self) -> float | None:
+    def next_delay(self, outcome: Outcome) -> float | None:
         """Returns how long to wait after a failure, or None if it is final."""
         now = self._clock()
-        took = now - self._attempt_began
-        if took > CONNECTED_AFTER * self._connect_timeout and not self._lost_connection:
-            self._lost_connection = True
+        if self._begins_search(outcome, now - self._attempt_began):
             self._search_ends = now + self._connect_timeout
         ceiling = min(FIRST_DELAY * 2.0 ** min(self._failures, 10), MAX_DELAY)
         self._failures += 1
@@ -58,3 +55,14 @@ class RetrySchedule:
         if now + delay >= min(self._search_ends, self._deadline):
             return None
         return delay
+
+    def _begins_search(self, outcome: Outcome, took: float) -> bool:
+        if outcome is Outcome.LOST:
+            self._is_refused = False
+            return True
+        if outcome is Outcome.REFUSED:
+            # A server that drains refuses at once, again and again; one search must do for that.
+            # Who was refused late had been served until then.
+            was_refused, self._is_refused = self._is_refused, True
+            return not was_refused or took >= self._connect_timeout
+        return False

@@ -19,9 +19,13 @@ from uvicorn.importer import ImportFromStringError, import_from_string
 from uvicorn.supervisors import ChangeReload, Multiprocess
 
 from offgil._announce import Announcement
-from offgil._config import ConfigurationError, Settings
+from offgil._config import (
+    MULTIPROCESS_VARIABLE,
+    ConfigurationError,
+    Settings,
+    check_metrics_directory,
+)
 from offgil._exceptions import SidecarError
-from offgil._metrics import MULTIPROCESS_VARIABLE
 from offgil.sidecar import Sidecar
 
 __all__ = ["ServeOptions", "serve"]
@@ -89,9 +93,9 @@ def serve(options: ServeOptions) -> int:
 
 
 def _checked_settings(options: ServeOptions) -> Settings:
-    faults: tuple[str, ...] = ()
+    faults = check_metrics_directory()
     if options.reload and options.workers > 1:
-        faults = ("--reload runs one process; leave out --workers",)
+        faults += ("--reload runs one process; leave out --workers",)
     try:
         settings = Settings.from_environ()
     except ConfigurationError as error:
@@ -124,8 +128,9 @@ def _run(options: ServeOptions, listener: socket.socket) -> int:
             return STARTUP_FAILURE if STARTUP_FAILURE in codes else 0
         else:
             server.run(sockets=[listener])
+            return 0 if server.started else STARTUP_FAILURE
     except KeyboardInterrupt:
-        return 0  # uvicorn has stopped gracefully and hands the signal on
+        pass  # uvicorn has stopped gracefully and hands the signal on
     return 0
 
 
@@ -135,9 +140,12 @@ def _check_app(name: str) -> None:
         import_from_string(name)
     except ImportFromStringError as fault:
         raise ConfigurationError((f"--app: {fault}",)) from fault
+    except ImportError as fault:
+        hint = ': pip install "offgil[app]"' if name == OWN_APP else ""
+        raise ConfigurationError((f"--app: {name} cannot be imported: {fault}{hint}",)) from fault
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def _bind(host: str, port: int, protocol: str = "HTTP") -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -145,7 +153,9 @@ def _bind(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as fault:
         listener.close()
-        raise SidecarError(f"cannot serve HTTP on {host}:{port}: {fault.strerror}") from fault
+        shown = f"[{host}]" if family is socket.AF_INET6 else host
+        reason = fault.strerror or fault
+        raise SidecarError(f"cannot serve {protocol} on {shown}:{port}: {reason}") from fault
     listener.set_inheritable(True)
     return listener
 
@@ -154,7 +164,7 @@ def _resolve_port(address: str) -> str:
     # The announcement names the port, so a free one is chosen here rather than by the server.
     host, separator, port = address.rpartition(":")
     if separator and port == "0":
-        with _bind(host.strip("[]"), 0) as probe:
+        with _bind(host.strip("[]"), 0, "gRPC") as probe:
             return f"{host}:{probe.getsockname()[1]}"
     return address
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import grpc
 
 from offgil._options import ClientOptions
 from offgil._retry import RetrySchedule
 from offgil._streams import StreamExchange
-from offgil._translate import is_unavailable, translate
+from offgil._translate import is_unavailable, outcome, translate
 
 __all__ = ["run_exchange"]
 
@@ -39,7 +40,8 @@ def run_exchange(
     schedule = RetrySchedule(options)
     source = _Source(chunks)
     while True:
-        rpc = open_call(_messages(exchange, source), schedule.attempt_timeout())
+        attempt = _Attempt(source)
+        rpc = open_call(_messages(exchange, attempt), schedule.attempt_timeout())
         try:
             for response in rpc:
                 yield from exchange.answer(response)
@@ -50,35 +52,58 @@ def run_exchange(
         except grpc.RpcError as error:
             if source.fault is not None:
                 raise source.fault from None
-            may_retry = is_unavailable(error) and not source.was_read
-            delay = schedule.next_delay() if may_retry else None
+            may_retry = not attempt.end() and is_unavailable(error)
+            delay = schedule.next_delay(outcome(error)) if may_retry else None
             if delay is None:
                 raise translate(error) from error
         finally:
+            attempt.end()
             rpc.cancel()
         time.sleep(delay)
 
 
-class _Source(Iterator[C]):
+class _Source(Generic[C]):
     """The caller's chunks, with what became of them."""
 
     def __init__(self, chunks: Iterable[C]) -> None:
-        self._chunks = iter(chunks)
-        self.was_read = False
+        self.chunks = iter(chunks)
         self.fault: Exception | None = None
 
+
+class _Attempt(Iterator[C]):
+    """The chunks as one RPC takes them.
+
+    A thread of gRPC takes them, and it may still be on its way to do so when its RPC has failed.
+    So whether an attempt took a chunk and whether it may take one are decided under one lock.
+    """
+
+    def __init__(self, source: _Source[C]) -> None:
+        self.source = source
+        self._lock = threading.Lock()
+        self._was_read = False
+        self._has_ended = False
+
     def __next__(self) -> C:
-        self.was_read = True
-        return next(self._chunks)
+        with self._lock:
+            if self._has_ended:
+                raise StopIteration
+            self._was_read = True
+        return next(self.source.chunks)
+
+    def end(self) -> bool:
+        """Takes no further chunk from now on; returns whether one was taken."""
+        with self._lock:
+            self._has_ended = True
+            return self._was_read
 
 
-def _messages(exchange: StreamExchange[C, R], source: _Source[C]) -> Iterator[Any]:
+def _messages(exchange: StreamExchange[C, R], attempt: _Attempt[C]) -> Iterator[Any]:
     yield exchange.header()
     try:
-        for chunk in source:
+        for chunk in attempt:
             yield from exchange.chunk(chunk)
     except Exception as fault:
         # Without the end marker the server refuses the stream, so the reader wakes up.
-        source.fault = fault
+        attempt.source.fault = fault
         return
     yield exchange.end()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -27,13 +28,27 @@ from offgil._exceptions import (
     Unimplemented,
 )
 
-__all__ = ["CLASS_OF_CODE", "HEALTH_UNKNOWN", "is_unavailable", "status_code", "translate"]
+__all__ = [
+    "HEALTH_UNKNOWN",
+    "Outcome",
+    "class_of_error",
+    "is_unavailable",
+    "outcome",
+    "status_code",
+    "translate",
+]
 
 DOMAIN = "offgil"
 STATUS_DETAILS = "grpc-status-details-bin"
 REQUEST_ID = "x-request-id"
 
-# RESOURCE_EXHAUSTED is missing: its reason decides between two classes.
+# Codes that gRPC and proxies use for faults of their own; the reason of an offgil server decides.
+CLASS_OF_REASON: Mapping[tuple[str, str], type[OffgilError]] = {
+    ("RESOURCE_EXHAUSTED", "OVERLOADED"): Overloaded,
+    ("RESOURCE_EXHAUSTED", "MESSAGE_TOO_LARGE"): MessageTooLarge,
+    ("INTERNAL", "KERNEL_PANICKED"): KernelFailed,
+    ("INTERNAL", "INTERNAL"): KernelFailed,
+}
 CLASS_OF_CODE: Mapping[str, type[OffgilError]] = {
     "CANCELLED": Cancelled,
     "INVALID_ARGUMENT": InvalidArgument,
@@ -41,10 +56,22 @@ CLASS_OF_CODE: Mapping[str, type[OffgilError]] = {
     "NOT_FOUND": NotFound,
     "OUT_OF_RANGE": OutOfRange,
     "UNIMPLEMENTED": Unimplemented,
-    "INTERNAL": KernelFailed,
     "UNAVAILABLE": ConnectionFailed,
     "UNAUTHENTICATED": Unauthenticated,
 }
+
+# How gRPC says that its own limit of a message was crossed, on either side: "Sent message larger
+# than max (…)". Too long metadata reads otherwise, and sending a smaller body would not help.
+LOCAL_LIMIT = "larger than max"
+# How gRPC says that a call never had a connection: by its load balancing or its resolver. What it
+# says of a call that lost its connection has no common form.
+NOT_REACHED = (
+    "connections to all backends failing",
+    "failed to connect to all addresses",
+    "errors resolving ",
+    "DNS resolution failed",
+    "empty address list",
+)
 
 # The server was not reached, or not in time: the answer of a health check is no.
 HEALTH_UNKNOWN = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
@@ -76,9 +103,35 @@ def status_code(error: grpc.RpcError) -> grpc.StatusCode:
     return code
 
 
+class Outcome(enum.Enum):
+    """What became of an attempt that ended with UNAVAILABLE."""
+
+    NOT_REACHED = enum.auto()
+    LOST = enum.auto()
+    REFUSED = enum.auto()
+
+
 def is_unavailable(error: grpc.RpcError) -> bool:
     """Returns whether the server was not reached, or lost, so that a retry may find it."""
     return status_code(error) is grpc.StatusCode.UNAVAILABLE
+
+
+def outcome(error: grpc.RpcError) -> Outcome:
+    """Returns what an UNAVAILABLE error says about the connection of its attempt."""
+    call: _FinishedCall = error  # type: ignore[assignment] # every raised RpcError is also a Call
+    if _as_dict(call.trailing_metadata()):  # a peer has sent it; gRPC itself adds none
+        return Outcome.REFUSED
+    if (call.details() or "").startswith(NOT_REACHED):
+        return Outcome.NOT_REACHED
+    return Outcome.LOST
+
+
+def class_of_error(code: str, reason: str | None, message: str = "") -> type[OffgilError]:
+    """Returns the class for a code, the reason of an offgil server, and the message."""
+    if code == "RESOURCE_EXHAUSTED" and reason is None and LOCAL_LIMIT in message:
+        return MessageTooLarge
+    by_code = CLASS_OF_CODE.get(code, OffgilError)
+    return by_code if reason is None else CLASS_OF_REASON.get((code, reason), by_code)
 
 
 def translate(error: grpc.RpcError) -> OffgilError:
@@ -89,9 +142,7 @@ def translate(error: grpc.RpcError) -> OffgilError:
     initial, trailing = _as_dict(call.initial_metadata()), _as_dict(call.trailing_metadata())
     details = _read_details(trailing.get(STATUS_DETAILS))
     request_id = trailing.get(REQUEST_ID) or initial.get(REQUEST_ID)
-    error_class = CLASS_OF_CODE.get(code, OffgilError)
-    if code == "RESOURCE_EXHAUSTED":
-        error_class = MessageTooLarge if _is_too_large(details, message) else Overloaded
+    error_class = class_of_error(code, details.reason, message)
     known: dict[str, Any] = {
         "code": code,
         "reason": details.reason,
@@ -102,13 +153,6 @@ def translate(error: grpc.RpcError) -> OffgilError:
     if issubclass(error_class, RetryableError) and details.retry_after is not None:
         known["retry_after"] = details.retry_after
     return error_class(message, **known)
-
-
-def _is_too_large(details: _Details, message: str) -> bool:
-    # The local limits of gRPC answer without details: "Sent message larger than max (…)".
-    return details.reason == "MESSAGE_TOO_LARGE" or (
-        details.reason is None and "larger than max" in message
-    )
 
 
 def _as_dict(metadata: Iterable[tuple[str, str | bytes]] | None) -> dict[str, str | bytes]:

@@ -14,7 +14,11 @@ from types import TracebackType
 
 from offgil._binary import find_server_binary
 from offgil._exceptions import SidecarError
-from offgil._socket_directory import SOCKET_NAME, create_socket_directory
+from offgil._socket_directory import (
+    SOCKET_NAME,
+    create_socket_directory,
+    restore_socket_directory,
+)
 
 __all__ = ["Sidecar"]
 
@@ -90,17 +94,22 @@ class Sidecar:
             raise RuntimeError("a Sidecar starts once")
         if self._binary is None:
             self._binary = find_server_binary()
-        self._directory = create_socket_directory()
-        # The server watches the thread that started it, on Linux, so one thread starts them all
-        # and lives until the end.
-        self._supervisor = threading.Thread(
-            target=self._supervise, name="offgil-sidecar", daemon=True
-        )
-        self._supervisor.start()
-        self._started.wait()
-        if self._fault is not None:
+        with self._lock:
+            if self._stopping.is_set():
+                raise SidecarError("the Sidecar was stopped before it started")
+            self._directory = create_socket_directory()
+            # A thread of its own restarts the server; the server itself watches this process.
+            self._supervisor = threading.Thread(
+                target=self._supervise, name="offgil-sidecar", daemon=True
+            )
+            self._supervisor.start()
+        try:
+            self._started.wait()
+            if self._fault is not None:
+                raise self._fault
+        except BaseException:
             self.stop()
-            raise self._fault
+            raise
 
     def stop(self) -> None:
         """Drains and stops the server, and removes its directory; may be called again."""
@@ -109,17 +118,17 @@ class Sidecar:
         with self._lock:
             self._stopping.set()
             process = self._process
-        if process is not None and process.poll() is None:
-            process.terminate()
+        # A second Ctrl-C may interrupt any step, and must not leave a server or a directory behind.
+        try:
+            if process is not None:
+                self._end(process)
+        finally:
             try:
-                process.wait(self._drain_timeout + STOP_GRACE)
-            except subprocess.TimeoutExpired:
-                logger.error("offgil-server does not stop, killing process %d", process.pid)
-                process.kill()
-        if self._supervisor is not None:
-            self._supervisor.join()
-        if self._directory is not None:
-            shutil.rmtree(self._directory, ignore_errors=True)
+                if self._supervisor is not None:
+                    self._supervisor.join()
+            finally:
+                if self._directory is not None:
+                    shutil.rmtree(self._directory, ignore_errors=True)
 
     def __enter__(self) -> Sidecar:
         """Starts the server."""
@@ -140,6 +149,15 @@ class Sidecar:
         if self._directory is None:
             raise RuntimeError("the Sidecar is not started")
         return self._directory / SOCKET_NAME
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        try:
+            process.terminate()
+            process.wait(self._drain_timeout + STOP_GRACE)
+        except subprocess.TimeoutExpired:
+            logger.error("offgil-server does not stop, killing process %d", process.pid)
+        finally:
+            process.kill()
 
     def _supervise(self) -> None:
         try:
@@ -185,12 +203,13 @@ class Sidecar:
         with self._lock:
             if self._stopping.is_set():
                 return None
-            self._socket.unlink(missing_ok=True)  # what a killed server left
             try:
+                restore_socket_directory(self._socket.parent)
+                self._socket.unlink(missing_ok=True)  # what a killed server left
                 # A process group of its own, so that Ctrl-C in the terminal reaches the app first.
                 process = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0)
             except OSError as fault:
-                raise SidecarError(f"cannot run {self._binary}: {fault.strerror}") from fault
+                raise SidecarError(f"cannot run {self._binary}: {fault}") from fault
             self._process = process
         logger.info("offgil-server runs as process %d on %s", process.pid, self.target)
         return process

@@ -124,5 +124,7 @@ fn runtime(threads: usize) -> io::Result<tokio::runtime::Runtime> {
 /// Tells the operator what is wrong; the log may not have begun yet.
 fn complain(message: &str) {
     // With standard error closed there is nobody to tell; the exit code remains.
-    let _ = writeln!(io::stderr(), "offgil-server: {message}");
+    // One write, so that no other process writes into the middle of it.
+    let line = format!("offgil-server: {message}\n");
+    let _ = io::stderr().write_all(line.as_bytes());
 }

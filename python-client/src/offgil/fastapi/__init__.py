@@ -10,7 +10,7 @@
         return await compute.process_numbers(xs)
 
 The map of the package: `_lifespan` creates what `_dependency` hands out, `_errors` maps errors to
-answers, `_router` has the routes, `_passthrough` and `_body` carry bodies past Python,
+answers, `_router` has the routes, `_passthrough`, `_body` and `_transfer` carry bodies past Python,
 `_disconnect` cancels for clients that have gone, `_catalogue` and `_openapi` document the kernels.
 """
 

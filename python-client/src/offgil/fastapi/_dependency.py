@@ -20,8 +20,12 @@ def set_client(app: object, client: AsyncClient | None) -> None:
     app.state.offgil_client = client  # type: ignore[attr-defined] # any Starlette app
 
 
-def get_client(connection: HTTPConnection) -> AsyncClient:
-    """Returns the client that `lifespan` created; the one to replace in `dependency_overrides`."""
+async def get_client(connection: HTTPConnection) -> AsyncClient:
+    """Returns the client that `lifespan` created; the one to replace in `dependency_overrides`.
+
+    It is a coroutine so that it needs no thread: while sync routes hold all of them, the routes of
+    offgil still answer.
+    """
     client: AsyncClient | None = getattr(connection.app.state, "offgil_client", None)
     if client is None:
         raise RuntimeError(

@@ -54,8 +54,9 @@ ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
     504: {"model": ErrorDetail, "description": "The deadline passed."},
 }
 
-# numbers[7].x → numbers, 7, x
-PATH_PART = re.compile(r"[^.\[\]]+")
+# numbers[7] → numbers, 7 and pairs[7].a → pairs, 7, a. The name before the first index is a key of
+# the caller's JSON, which may hold dots and digits.
+INDEX = re.compile(r"\[([0-9]{1,19})\](?=$|[\[.])")
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -129,4 +130,9 @@ def _faults(error: OffgilError, where: str) -> list[dict[str, Any]]:
 
 
 def _location(path: str) -> list[str | int]:
-    return [int(part) if part.isdecimal() else part for part in PATH_PART.findall(path)]
+    first, *rest = INDEX.split(path)
+    location: list[str | int] = [first] if first else []
+    for index, name in zip(rest[::2], rest[1::2], strict=True):
+        location.append(int(index))
+        location += [name.removeprefix(".")] if name else []
+    return location

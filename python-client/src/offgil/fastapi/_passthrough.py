@@ -1,15 +1,15 @@
 """Passes the bytes of a body through to a kernel, so that the event loop never touches an element.
 
-A small body goes in one message, a large one is forwarded while it arrives. When the kernel
-refuses a body of at most 1 MiB, the route is exact by a *fallback*: FastAPI itself reads the same
-bytes for a typed route that is not mounted. If its model accepts them (pydantic reads ``"3"`` as
-3), the call goes on typed; else FastAPI's own 422 is the answer, without the input. A larger bad
-body gets a 422 with the one fault that the kernel located.
+A body of at most 1 MiB goes in one message, and again if the server is lost; a larger one is
+forwarded while it arrives. When the kernel refuses a small body, the route is exact by a
+*fallback*: FastAPI itself reads the same bytes for a typed route that is not mounted. If its model
+accepts them (pydantic reads ``"3"`` as 3), the call goes on typed; else FastAPI's own 422 is the
+answer, without the input. A larger bad body gets a 422 with the one fault that the kernel located.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -23,11 +23,11 @@ from offgil._exceptions import InvalidArgument, ProtocolViolation
 from offgil.fastapi._body import IncomingBody, is_json
 from offgil.fastapi._disconnect import cancel_on_disconnect
 from offgil.fastapi._route import OffgilRoute
+from offgil.fastapi._transfer import TRANSFER_TIMEOUT, Transfer
 
 __all__ = ["CLIENT_SCOPE_KEY", "PassThrough"]
 
-UNARY_BYTES = 256 * 1024
-FALLBACK_BYTES = 1024 * 1024
+SMALL_BYTES = 1024 * 1024
 # Where the typed endpoint finds the client, in the scope of its request.
 CLIENT_SCOPE_KEY = "offgil.client"
 JSON = "application/json"
@@ -65,10 +65,9 @@ class PassThrough:
         if not is_json(request):
             return await self._answer_other_type(request, client, body)
         try:
-            if await body.collect(UNARY_BYTES):
+            if await body.collect(SMALL_BYTES):
                 call = client.invoke_json(self._kernel, body.prefix, lax=self._lax)
                 return Response(await cancel_on_disconnect(request, call), media_type=JSON)
-            await body.collect(FALLBACK_BYTES)
             return await self._stream(request, client, body)
         except InvalidArgument:
             if self._fallback is None or not body.is_whole:
@@ -81,28 +80,32 @@ class PassThrough:
         if self._fallback is None:
             raise HTTPException(415, "the body must be JSON, of content type application/json")
         # FastAPI takes such a body for a string of bytes, whatever is in it; some of it will do.
-        await body.collect(FALLBACK_BYTES)
-        return await self._fallback(_replay(request, client, body.prefix[:FALLBACK_BYTES]))
+        await body.collect(SMALL_BYTES)
+        return await self._fallback(_replay(request, client, body.prefix[:SMALL_BYTES]))
 
     async def _stream(self, request: Request, client: AsyncClient, body: IncomingBody) -> Response:
-        results = client.invoke_json_stream(self._kernel, body.chunks(), lax=self._lax)
+        patient = client.with_options(timeout=TRANSFER_TIMEOUT + client.timeout)
+        transfer = Transfer(body.chunks(), client.timeout)
+        results = patient.invoke_json_stream(self._kernel, transfer.chunks(), lax=self._lax)
         try:
             # With the first chunk the kernel has succeeded, so the status is known.
-            step = anext(results, None)
+            step = transfer.first(results)
             first = await cancel_on_disconnect(request, step, body_read=body.is_complete)
             if first is None:
                 raise ProtocolViolation(f"kernel {self._kernel!r} answered nothing")
         except BaseException:
             await results.aclose()
             raise
-        return StreamingResponse(_prepend(first, results), media_type=JSON)
+        return StreamingResponse(_answer(first, transfer, results), media_type=JSON)
 
 
-async def _prepend(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+async def _answer(
+    first: bytes, transfer: Transfer, results: AsyncGenerator[bytes, None]
+) -> AsyncGenerator[bytes, None]:
     # An error in here breaks the connection, so that nobody takes a part for the whole.
-    async with aclosing(rest):
+    async with aclosing(results):
         yield first
-        async for chunk in rest:
+        async for chunk in transfer.rest(results):
             yield chunk
 
 

@@ -21,6 +21,7 @@ Codes that every RPC may answer, and what the caller should do:
 * DEADLINE_EXCEEDED: the deadline passed while waiting or running; retry with more time.
 * INTERNAL, reason KERNEL_PANICKED: a defect in the kernel; report it. The server goes on.
 * UNAUTHENTICATED: credentials are missing or wrong; correct them.
+* UNIMPLEMENTED: this server has no such method; update it.
 """
 
 from collections import abc as _abc
@@ -73,6 +74,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The caller cancelled the call. CANCELLED."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 12
     """A defect in the server outside the kernels. INTERNAL."""
+    ERROR_REASON_UNIMPLEMENTED: _ErrorReason.ValueType  # 13
+    """The server has no such method. UNIMPLEMENTED."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """What is behind an error, finer than its gRPC code.
@@ -111,6 +114,8 @@ ERROR_REASON_CANCELLED: ErrorReason.ValueType  # 11
 """The caller cancelled the call. CANCELLED."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 12
 """A defect in the server outside the kernels. INTERNAL."""
+ERROR_REASON_UNIMPLEMENTED: ErrorReason.ValueType  # 13
+"""The server has no such method. UNIMPLEMENTED."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 class _JsonMode:
@@ -238,7 +243,7 @@ Global___ProcessNumbersResponse: _TypeAlias = ProcessNumbersResponse  # noqa: Y0
 
 @_typing.final
 class SumSquaresRequest(_message.Message):
-    """A pair of numbers to be squared and added; the request of `ComputeService.SumSquares`."""
+    """A request of `ComputeService.SumSquares`."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -292,13 +297,13 @@ class BatchSumSquaresRequest(_message.Message):
 
     PAIRS_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def pairs(self) -> _containers.RepeatedCompositeFieldContainer[Global___SumSquaresRequest]:
+    def pairs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Pair]:
         """The pairs, at most 100000."""
 
     def __init__(
         self,
         *,
-        pairs: _abc.Iterable[Global___SumSquaresRequest] | None = ...,
+        pairs: _abc.Iterable[Global___Pair] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -307,6 +312,32 @@ class BatchSumSquaresRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BatchSumSquaresRequest: _TypeAlias = BatchSumSquaresRequest  # noqa: Y015
+
+@_typing.final
+class Pair(_message.Message):
+    """A pair of numbers to be squared and added."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    A_FIELD_NUMBER: _builtins.int
+    B_FIELD_NUMBER: _builtins.int
+    a: _builtins.int
+    """The first number. Default 0."""
+    b: _builtins.int
+    """The second number. Default 0."""
+    def __init__(
+        self,
+        *,
+        a: _builtins.int = ...,
+        b: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Pair: _TypeAlias = Pair  # noqa: Y015
 
 @_typing.final
 class BatchSumSquaresResponse(_message.Message):

@@ -117,7 +117,8 @@ class ComputeServiceServicer(object):
 
         The request stream is one `header`, any number of `packed_numbers` chunks, and one `end`. The
         response stream is a `packed_results` chunk for each chunk, in order, and one `end`. A response
-        stream without its `end` is incomplete and must not be used as a result.
+        stream without its `end` is incomplete and must not be used as a result. What follows the `end` of
+        the request is not read.
 
         Errors:
         * INVALID_ARGUMENT: the order of messages is wrong, the request stream ends without its `end`,
@@ -152,7 +153,8 @@ class ComputeServiceServicer(object):
         The request stream is one `header`, any number of `body` chunks, and one `end`. The first
         message of the response comes only when the whole input is valid and computed, so a failed call
         never begins to answer. The response stream is any number of `body` chunks and one `end`; without
-        its `end` it is incomplete and must not be used as a result.
+        its `end` it is incomplete and must not be used as a result. What follows the `end` of the request
+        is not read.
 
         Errors: those of `InvokeJson`, and
         * INVALID_ARGUMENT: the order of messages is wrong, or the request stream ends without its `end`.

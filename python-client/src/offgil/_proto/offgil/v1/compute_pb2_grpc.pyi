@@ -21,6 +21,7 @@ Codes that every RPC may answer, and what the caller should do:
 * DEADLINE_EXCEEDED: the deadline passed while waiting or running; retry with more time.
 * INTERNAL, reason KERNEL_PANICKED: a defect in the kernel; report it. The server goes on.
 * UNAUTHENTICATED: credentials are missing or wrong; correct them.
+* UNIMPLEMENTED: this server has no such method; update it.
 """
 
 from collections import abc as _abc
@@ -82,7 +83,8 @@ class ComputeServiceStub:
 
     The request stream is one `header`, any number of `packed_numbers` chunks, and one `end`. The
     response stream is a `packed_results` chunk for each chunk, in order, and one `end`. A response
-    stream without its `end` is incomplete and must not be used as a result.
+    stream without its `end` is incomplete and must not be used as a result. What follows the `end` of
+    the request is not read.
 
     Errors:
     * INVALID_ARGUMENT: the order of messages is wrong, the request stream ends without its `end`,
@@ -109,7 +111,8 @@ class ComputeServiceStub:
     The request stream is one `header`, any number of `body` chunks, and one `end`. The first
     message of the response comes only when the whole input is valid and computed, so a failed call
     never begins to answer. The response stream is any number of `body` chunks and one `end`; without
-    its `end` it is incomplete and must not be used as a result.
+    its `end` it is incomplete and must not be used as a result. What follows the `end` of the request
+    is not read.
 
     Errors: those of `InvokeJson`, and
     * INVALID_ARGUMENT: the order of messages is wrong, or the request stream ends without its `end`.
@@ -155,7 +158,8 @@ class ComputeServiceAsyncStub(ComputeServiceStub):
 
     The request stream is one `header`, any number of `packed_numbers` chunks, and one `end`. The
     response stream is a `packed_results` chunk for each chunk, in order, and one `end`. A response
-    stream without its `end` is incomplete and must not be used as a result.
+    stream without its `end` is incomplete and must not be used as a result. What follows the `end` of
+    the request is not read.
 
     Errors:
     * INVALID_ARGUMENT: the order of messages is wrong, the request stream ends without its `end`,
@@ -182,7 +186,8 @@ class ComputeServiceAsyncStub(ComputeServiceStub):
     The request stream is one `header`, any number of `body` chunks, and one `end`. The first
     message of the response comes only when the whole input is valid and computed, so a failed call
     never begins to answer. The response stream is any number of `body` chunks and one `end`; without
-    its `end` it is incomplete and must not be used as a result.
+    its `end` it is incomplete and must not be used as a result. What follows the `end` of the request
+    is not read.
 
     Errors: those of `InvokeJson`, and
     * INVALID_ARGUMENT: the order of messages is wrong, or the request stream ends without its `end`.
@@ -249,7 +254,8 @@ class ComputeServiceServicer(metaclass=_abc_1.ABCMeta):
 
         The request stream is one `header`, any number of `packed_numbers` chunks, and one `end`. The
         response stream is a `packed_results` chunk for each chunk, in order, and one `end`. A response
-        stream without its `end` is incomplete and must not be used as a result.
+        stream without its `end` is incomplete and must not be used as a result. What follows the `end` of
+        the request is not read.
 
         Errors:
         * INVALID_ARGUMENT: the order of messages is wrong, the request stream ends without its `end`,
@@ -288,7 +294,8 @@ class ComputeServiceServicer(metaclass=_abc_1.ABCMeta):
         The request stream is one `header`, any number of `body` chunks, and one `end`. The first
         message of the response comes only when the whole input is valid and computed, so a failed call
         never begins to answer. The response stream is any number of `body` chunks and one `end`; without
-        its `end` it is incomplete and must not be used as a result.
+        its `end` it is incomplete and must not be used as a result. What follows the `end` of the request
+        is not read.
 
         Errors: those of `InvokeJson`, and
         * INVALID_ARGUMENT: the order of messages is wrong, or the request stream ends without its `end`.
