@@ -133,7 +133,7 @@ def has_another(app: App, pids: set[int]) -> bool:
     return len(alive) == 1 and alive[0] not in pids
 
 
-@pytest.mark.parametrize("numbers", [NUMBERS, MANY], ids=["small", "streamed"])
+@pytest.mark.parametrize("numbers", [NUMBERS, MANY], ids=["small", "large"])
 def test_a_call_in_flight_survives_the_death_of_the_embedded_server(
     start: Start[App], tmp_path: Path, numbers: list[int]
 ) -> None:
@@ -176,7 +176,7 @@ def test_a_call_in_flight_is_retried_on_the_server_that_comes_back(
         assert call.result(PATIENCE) == 61_712_013**2 + 1
 
 
-@pytest.mark.parametrize("numbers", [NUMBERS, MANY], ids=["small", "streamed"])
+@pytest.mark.parametrize("numbers", [NUMBERS, MANY], ids=["small", "large"])
 def test_every_call_keeps_its_deadline_while_the_server_hangs(
     start: Start[App], tmp_path: Path, numbers: list[int]
 ) -> None:
