@@ -56,13 +56,13 @@ def test_http_processes_numbers(http: httpx.Client) -> None:
 
 
 def test_http_processes_a_body_that_is_streamed(http: httpx.Client) -> None:
-    # A few hundred thousand numbers are well over the 256 KiB of one message.
-    numbers = NUMBERS * 100_000
+    # Over 1 MiB, from which on a body is streamed.
+    numbers = NUMBERS * 200_000
     response = http.post("/process-numbers-rust", json={"numbers": numbers})
     assert response.status_code == 200, response.text
     assert response.json() == {
         "original_count": len(numbers),
-        "processed_result": PROCESSED * 100_000,
+        "processed_result": PROCESSED * 200_000,
     }
 
 
