@@ -175,7 +175,8 @@ mod tests {
         let executor = Executor::new(1).expect("threads");
         let deadline = Some(Instant::now() + Duration::from_millis(1));
         let ended = executor.run(permit().await, deadline, wait_for_stop).await;
-        assert_eq!(ended, Ok(()));
+        // On a busy machine the deadline may pass before the job begins.
+        assert!(matches!(ended, Ok(()) | Err(Failure::Stopped)), "{ended:?}");
         assert_eq!(executor.who_gave_up(deadline), GivenUp::DeadlineExceeded);
         let (running, stop) = oneshot::channel();
         let job = executor.run(permit().await, None, |context| {
