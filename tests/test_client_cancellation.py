@@ -41,11 +41,13 @@ async def test_a_deadline_ends_a_call(hanging: Server) -> None:
             list(blocking.process_numbers_stream([[1]]))
 
 
-async def test_options_hold_for_the_derived_client_alone(server: Server) -> None:
-    async with AsyncClient(server.target) as client:
+async def test_options_hold_for_the_derived_client_alone(server: Server, hanging: Server) -> None:
+    async with AsyncClient(hanging.target) as client:
+        derived = client.with_options(timeout=0.2)
+        assert (derived.timeout, client.timeout) == (0.2, 30.0)
         with pytest.raises(offgil.DeadlineExceeded):
-            await client.with_options(timeout=1e-6).sum_squares(3, 4)
-        assert await client.sum_squares(3, 4) == 25
+            await derived.sum_squares(3, 4)
+    async with AsyncClient(server.target) as client:
         async with client.with_options(timeout=5) as derived:
             assert await derived.sum_squares(3, 4) == 25
         # The channel belongs to the first client, so it is still open.
