@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
-import dataclasses
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from types import SimpleNamespace, TracebackType
@@ -17,11 +15,10 @@ from offgil import _calls
 from offgil._arrays import Numbers
 from offgil._async_connection import AsyncConnection, settle_in_time
 from offgil._async_stream import run_exchange
+from offgil._base_client import BaseClient
 from offgil._calls import DEFAULT_ROUNDS, UnaryCall
 from offgil._catalogue import Kernel
-from offgil._config import DEFAULT_TARGET, Settings, check_target
 from offgil._exceptions import ConnectionFailed, DeadlineExceeded, OffgilError
-from offgil._options import MAX_MESSAGE_BYTES, ClientOptions
 from offgil._retry import RetrySchedule
 from offgil._streams import JsonExchange, NumberExchange
 from offgil._translate import HEALTH_UNKNOWN, is_unavailable, outcome, translate
@@ -35,7 +32,7 @@ T = TypeVar("T")
 POLL_INTERVAL = 0.05
 
 
-class AsyncClient:
+class AsyncClient(BaseClient[AsyncConnection]):
     """Calls an offgil server from asyncio code.
 
     Example:
@@ -48,65 +45,12 @@ class AsyncClient:
     only as long as it has not taken a chunk from its caller.
     """
 
-    def __init__(
-        self,
-        target: str | None = None,
-        *,
-        timeout: float = 30.0,
-        connect_timeout: float = 2.0,
-        metadata: tuple[tuple[str, str], ...] = (),
-        max_message_bytes: int = MAX_MESSAGE_BYTES,
-    ) -> None:
-        """Creates a client; it connects with the first call.
-
-        Args:
-            target: The gRPC address of the server, such as ``unix:///run/offgil/offgil.sock``.
-                Default: the environment's ``OFFGIL_TARGET``, else ``dns:///127.0.0.1:50051``.
-            timeout: The deadline of every call, in seconds, retries included.
-            connect_timeout: For how many seconds a call looks for a server.
-            metadata: Sent with every call.
-            max_message_bytes: The largest message, both ways. The server has a limit of its own.
-
-        Raises:
-            ValueError: A timeout or the target is wrong.
-        """
-        if target is None:
-            target = Settings.from_environ().target or DEFAULT_TARGET
-        self._options = ClientOptions(
-            timeout=timeout, connect_timeout=connect_timeout, metadata=tuple(metadata)
-        )
-        self._connection = AsyncConnection(check_target(target), self._options, max_message_bytes)
-        self._owns_connection = True
-
-    @property
-    def target(self) -> str:
-        """The gRPC address of the server."""
-        return self._connection.target
-
-    @property
-    def timeout(self) -> float:
-        """The deadline of every call, in seconds."""
-        return self._options.timeout
+    _connection_class = AsyncConnection
 
     @property
     def stub(self) -> ComputeServiceAsyncStub:
         """The generated stub on this client's channel: raw gRPC errors, no retries."""
         return self._connection.compute
-
-    def with_options(
-        self,
-        *,
-        timeout: float | None = None,
-        connect_timeout: float | None = None,
-        metadata: tuple[tuple[str, str], ...] | None = None,
-    ) -> AsyncClient:
-        """Returns a client with other options on the same channel; closing it closes nothing."""
-        given = {"timeout": timeout, "connect_timeout": connect_timeout, "metadata": metadata}
-        changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
-        derived = copy.copy(self)
-        derived._options = dataclasses.replace(self._options, **changes)
-        derived._owns_connection = False
-        return derived
 
     async def process_numbers(self, xs: Numbers, rounds: int = DEFAULT_ROUNDS) -> Any:
         """Applies f(v) = ((v + 1) * 2) rem 1000000007 to each number, `rounds` times.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import dataclasses
 import time
 from collections.abc import Iterable, Iterator
 from types import SimpleNamespace, TracebackType
@@ -14,12 +12,11 @@ from grpc_health.v1 import health_pb2
 
 from offgil import _calls
 from offgil._arrays import Numbers
+from offgil._base_client import BaseClient
 from offgil._calls import DEFAULT_ROUNDS, UnaryCall
 from offgil._catalogue import Kernel
-from offgil._config import DEFAULT_TARGET, Settings, check_target
 from offgil._connection import Connection
 from offgil._exceptions import ConnectionFailed, OffgilError
-from offgil._options import MAX_MESSAGE_BYTES, ClientOptions
 from offgil._retry import RetrySchedule
 from offgil._stream import run_exchange
 from offgil._streams import JsonExchange, NumberExchange
@@ -40,7 +37,7 @@ T = TypeVar("T")
 POLL_INTERVAL = 0.05
 
 
-class Client:
+class Client(BaseClient[Connection]):
     """Calls an offgil server from code without asyncio; may be shared by threads.
 
     Example:
@@ -50,65 +47,12 @@ class Client:
     Deadlines, retries and errors are those of `AsyncClient`.
     """
 
-    def __init__(
-        self,
-        target: str | None = None,
-        *,
-        timeout: float = 30.0,
-        connect_timeout: float = 2.0,
-        metadata: tuple[tuple[str, str], ...] = (),
-        max_message_bytes: int = MAX_MESSAGE_BYTES,
-    ) -> None:
-        """Creates a client; it connects with the first call.
-
-        Args:
-            target: The gRPC address of the server, such as ``unix:///run/offgil/offgil.sock``.
-                Default: the environment's ``OFFGIL_TARGET``, else ``dns:///127.0.0.1:50051``.
-            timeout: The deadline of every call, in seconds, retries included.
-            connect_timeout: For how many seconds a call looks for a server.
-            metadata: Sent with every call.
-            max_message_bytes: The largest message, both ways. The server has a limit of its own.
-
-        Raises:
-            ValueError: A timeout or the target is wrong.
-        """
-        if target is None:
-            target = Settings.from_environ().target or DEFAULT_TARGET
-        self._options = ClientOptions(
-            timeout=timeout, connect_timeout=connect_timeout, metadata=tuple(metadata)
-        )
-        self._connection = Connection(check_target(target), self._options, max_message_bytes)
-        self._owns_connection = True
-
-    @property
-    def target(self) -> str:
-        """The gRPC address of the server."""
-        return self._connection.target
-
-    @property
-    def timeout(self) -> float:
-        """The deadline of every call, in seconds."""
-        return self._options.timeout
+    _connection_class = Connection
 
     @property
     def stub(self) -> ComputeServiceStub:
         """The generated stub on this client's channel: raw gRPC errors, no retries."""
         return self._connection.compute
-
-    def with_options(
-        self,
-        *,
-        timeout: float | None = None,
-        connect_timeout: float | None = None,
-        metadata: tuple[tuple[str, str], ...] | None = None,
-    ) -> Client:
-        """Returns a client with other options on the same channel; closing it closes nothing."""
-        given = {"timeout": timeout, "connect_timeout": connect_timeout, "metadata": metadata}
-        changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
-        derived = copy.copy(self)
-        derived._options = dataclasses.replace(self._options, **changes)
-        derived._owns_connection = False
-        return derived
 
     def process_numbers(self, xs: Numbers, rounds: int = DEFAULT_ROUNDS) -> Any:
         """Applies f to each number, `rounds` times; see `AsyncClient.process_numbers`."""

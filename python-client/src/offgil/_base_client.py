@@ -1,0 +1,82 @@
+"""What the asynchronous and the synchronous client share: options, and who owns the channel."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
+
+from offgil._config import DEFAULT_TARGET, Settings, check_target
+from offgil._options import MAX_MESSAGE_BYTES, ClientOptions
+
+__all__ = ["BaseClient"]
+
+
+class _Connection(Protocol):
+    target: str
+
+
+ConnectionT = TypeVar("ConnectionT", bound=_Connection)
+
+
+class BaseClient(Generic[ConnectionT]):
+    """Holds the options of a client and its connection, which derived clients share."""
+
+    _connection_class: ClassVar[type[Any]]
+
+    def __init__(
+        self,
+        target: str | None = None,
+        *,
+        timeout: float = 30.0,
+        connect_timeout: float = 2.0,
+        metadata: tuple[tuple[str, str], ...] = (),
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
+    ) -> None:
+        """Creates a client; it connects with the first call.
+
+        Args:
+            target: The gRPC address of the server, such as ``unix:///run/offgil/offgil.sock``.
+                Default: the environment's ``OFFGIL_TARGET``, else ``dns:///127.0.0.1:50051``.
+            timeout: The deadline of every call, in seconds, retries included.
+            connect_timeout: For how many seconds a call looks for a server.
+            metadata: Sent with every call.
+            max_message_bytes: The largest message, both ways. The server has a limit of its own.
+
+        Raises:
+            ValueError: A timeout or the target is wrong.
+        """
+        if target is None:
+            target = Settings.from_environ().target or DEFAULT_TARGET
+        self._options = ClientOptions(
+            timeout=timeout, connect_timeout=connect_timeout, metadata=tuple(metadata)
+        )
+        self._connection: ConnectionT = self._connection_class(
+            check_target(target), self._options, max_message_bytes
+        )
+        self._owns_connection = True
+
+    @property
+    def target(self) -> str:
+        """The gRPC address of the server."""
+        return self._connection.target
+
+    @property
+    def timeout(self) -> float:
+        """The deadline of every call, in seconds."""
+        return self._options.timeout
+
+    def with_options(
+        self,
+        *,
+        timeout: float | None = None,
+        connect_timeout: float | None = None,
+        metadata: tuple[tuple[str, str], ...] | None = None,
+    ) -> Self:
+        """Returns a client with other options on the same channel; closing it closes nothing."""
+        given = {"timeout": timeout, "connect_timeout": connect_timeout, "metadata": metadata}
+        changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+        derived = copy.copy(self)
+        derived._options = dataclasses.replace(self._options, **changes)
+        derived._owns_connection = False
+        return derived
