@@ -1,13 +1,12 @@
-//! Every error of a call, and the one place that turns it into a gRPC status.
+//! From errors to gRPC statuses.
 
 use std::{collections::HashMap, time::Duration};
 
 use http::{HeaderMap, Response};
-use offgil_kernels::{ArgumentError, ArgumentFault, KernelError, ValueType};
-use thiserror::Error;
 use tonic::{Code, Status, metadata::MetadataValue};
 use tonic_types::{ErrorDetails, StatusExt};
 
+use super::{Error, GivenUp};
 use crate::proto::ErrorReason;
 
 /// The domain of all reasons in `google.rpc.ErrorInfo`.
@@ -19,111 +18,7 @@ const LONGEST_TEXT: usize = 512;
 /// When another replica, or this server after a restart, may answer.
 const RETRY_AFTER_DRAINING: Duration = Duration::from_secs(1);
 
-/// Why a call has no result.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum Error {
-    /// An argument is missing, unknown, of a wrong type, out of range or malformed.
-    #[error("{field}: {message}")]
-    Argument {
-        /// The path of the field at fault; empty for the body as a whole.
-        field: String,
-        /// The kind of fault, in the vocabulary of pydantic.
-        kind: &'static str,
-        /// What is wrong, with the limit.
-        message: String,
-        /// The limit that was crossed, if there is one.
-        limit: Option<i64>,
-    },
-    /// The body is no well-formed JSON.
-    #[error("invalid JSON at byte {position}: {message}")]
-    Json {
-        /// The offset of the first byte that does not fit.
-        position: usize,
-        /// What was expected there.
-        message: String,
-    },
-    /// The messages of a stream are out of order, or it ended without its end marker.
-    #[error("{message}")]
-    Stream {
-        /// What was expected and what came.
-        message: &'static str,
-    },
-    /// This server has no such method.
-    #[error("there is no method {method}")]
-    Unimplemented {
-        /// The service and method.
-        method: String,
-    },
-    /// The exact result does not fit its type.
-    #[error("{message}")]
-    OutOfRange {
-        /// What does not fit, with the limit.
-        message: String,
-    },
-    /// The catalogue has no kernel of that name.
-    #[error("there is no kernel {name:?}; this server has {known}")]
-    KernelNotFound {
-        /// The name that was asked for.
-        name: String,
-        /// The names that there are.
-        known: String,
-    },
-    /// A message or body is over its limit.
-    #[error("the {what} is over the limit of {limit} bytes")]
-    TooLarge {
-        /// What is too large.
-        what: &'static str,
-        /// The limit in bytes.
-        limit: usize,
-    },
-    /// Too many calls wait already.
-    #[error("overloaded: {waiting} calls wait already")]
-    Overloaded {
-        /// How many calls wait.
-        waiting: usize,
-        /// When a retry has a chance.
-        retry_after: Duration,
-    },
-    /// The call was given up: by its caller, its deadline, or the end of the server.
-    #[error(transparent)]
-    GivenUp(#[from] GivenUp),
-    /// A kernel, or the server itself, panicked; the process goes on.
-    #[error("{what} panicked; this is a defect in it")]
-    Panicked {
-        /// The kernel, or the part of the server.
-        what: String,
-        /// Whether it was a kernel.
-        kernel: bool,
-    },
-}
-
-/// Who gave a call up.
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-pub enum GivenUp {
-    /// The caller.
-    #[error("the caller cancelled the call")]
-    Cancelled,
-    /// Its deadline.
-    #[error("the deadline passed before the result was complete")]
-    DeadlineExceeded,
-    /// The server, which stops.
-    #[error("the server is shutting down")]
-    Draining,
-}
-
-// === impl Error ===
-
 impl Error {
-    /// Returns the error of a field that is set wrongly.
-    pub fn field(field: &str, kind: &'static str, message: impl Into<String>) -> Self {
-        Self::Argument {
-            field: field.into(),
-            kind,
-            message: message.into(),
-            limit: None,
-        }
-    }
-
     /// Returns the gRPC code and the reason of this error.
     pub fn classify(&self) -> (Code, ErrorReason) {
         match self {
@@ -251,46 +146,10 @@ fn shortened(text: &str) -> &str {
     &text[..text.floor_char_boundary(LONGEST_TEXT)]
 }
 
-impl From<ArgumentError> for Error {
-    fn from(ArgumentError { path, fault }: ArgumentError) -> Self {
-        Self::Argument {
-            field: path.into_owned(),
-            kind: kind(&fault),
-            message: fault.to_string(),
-            limit: fault.limit(),
-        }
-    }
-}
-
-/// Returns the name of a fault in the vocabulary of pydantic.
-fn kind(fault: &ArgumentFault) -> &'static str {
-    match fault {
-        ArgumentFault::Missing => "missing",
-        ArgumentFault::Unknown { .. } => "extra_forbidden",
-        ArgumentFault::Repeated => "repeated",
-        ArgumentFault::WrongType { expected } if *expected == ValueType::INT64 => "int_type",
-        ArgumentFault::WrongType { .. } => "list_type",
-        ArgumentFault::Fraction => "int_from_float",
-        ArgumentFault::NotFinite => "finite_number",
-        ArgumentFault::UnparsableInteger => "int_parsing",
-        ArgumentFault::TooSmall { .. } => "greater_than_equal",
-        ArgumentFault::TooLarge { .. } => "less_than_equal",
-    }
-}
-
-impl Error {
-    /// Returns the error of a call whose kernel gave no result; a stopped kernel was `given_up` on.
-    pub fn from_kernel(error: KernelError, given_up: GivenUp) -> Self {
-        match error {
-            KernelError::Argument(error) => error.into(),
-            KernelError::OutOfRange { message } => Self::OutOfRange { message },
-            KernelError::Stopped(_) => Self::GivenUp(given_up),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use offgil_kernels::ArgumentFault;
+
     use super::*;
 
     #[test]
