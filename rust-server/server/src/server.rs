@@ -128,6 +128,8 @@ impl Server {
         });
         let outcome = match drained.await {
             Ok(()) => Outcome::Drained,
+            // Only idle peers were left.
+            Err(_) if calls.in_flight() == 0 => Outcome::Drained,
             Err(_) => {
                 tracing::warn!(in_flight = calls.in_flight(), "drain timeout passed");
                 self.invoker.stop();

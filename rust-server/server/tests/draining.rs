@@ -172,3 +172,19 @@ async fn silent_peers_do_not_hold_it_up() {
     assert_eq!(server.stop().await.expect("no panic"), Outcome::Drained);
     assert!(started.elapsed() < PATIENCE);
 }
+
+#[tokio::test]
+async fn a_short_drain_timeout_with_idle_peers_cuts_nothing_off() {
+    let server = TestServer::with_flags(&["--drain-timeout=200ms"]);
+    let _half_open = TcpStream::connect(server.address)
+        .await
+        .expect("it accepts");
+    let answer = invoke(
+        &mut server.client().await,
+        "process_numbers",
+        r#"{"numbers":[]}"#,
+    )
+    .await;
+    assert!(answer.is_ok());
+    assert_eq!(server.stop().await.expect("no panic"), Outcome::Drained);
+}

@@ -116,6 +116,11 @@ impl Error {
         }
     }
 
+    /// Returns the error of a stream whose messages are not in the order of the contract.
+    pub fn out_of_order(message: &'static str) -> Self {
+        Self::Stream { message }
+    }
+
     /// Returns the error of a call whose kernel gave no result; a stopped kernel was `given_up` on.
     pub fn from_kernel(error: KernelError, given_up: GivenUp) -> Self {
         match error {

@@ -49,7 +49,11 @@ pub(super) async fn answer_stream(
 ) -> Result<impl Stream<Item = Result<InvokeJsonStreamResponse, Status>> + use<>, Status> {
     let header = match receive(&mut requests).await? {
         Received::Header(header) => header,
-        _ => return Err(out_of_order("the first message of the stream must be its header").into()),
+        _ => {
+            return Err(
+                Error::out_of_order("the first message of the stream must be its header").into(),
+            );
+        }
     };
     let kernel = invoker.kernel(&header.kernel)?;
     let strictness = strictness("header.mode", header.mode)?;
@@ -121,7 +125,9 @@ async fn collect(
             }
             Received::Body(chunk) => body.extend_from_slice(&chunk),
             Received::End(_) => return Ok(body.freeze()),
-            Received::Header(_) => return Err(out_of_order("a stream has one header").into()),
+            Received::Header(_) => {
+                return Err(Error::out_of_order("a stream has one header").into());
+            }
         }
     }
 }
@@ -132,11 +138,7 @@ async fn receive(requests: &mut Streaming<InvokeJsonStreamRequest>) -> Result<Re
         Some(InvokeJsonStreamRequest {
             message: Some(message),
         }) => Ok(message),
-        Some(_) => Err(out_of_order("a message of the stream is empty").into()),
-        None => Err(out_of_order("the stream ended without its end marker").into()),
+        Some(_) => Err(Error::out_of_order("a message of the stream is empty").into()),
+        None => Err(Error::out_of_order("the stream ended without its end marker").into()),
     }
-}
-
-fn out_of_order(message: &'static str) -> Error {
-    Error::Stream { message }
 }

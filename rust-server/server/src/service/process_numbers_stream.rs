@@ -40,7 +40,11 @@ pub(super) async fn answer(
     call.note_kernel(ProcessNumbers.spec().name);
     let rounds = match receive(&mut requests).await? {
         Some(Received::Header(header)) => header.rounds.unwrap_or(DEFAULT_ROUNDS),
-        _ => return Err(out_of_order("the first message of the stream must be its header").into()),
+        _ => {
+            return Err(
+                Error::out_of_order("the first message of the stream must be its header").into(),
+            );
+        }
     };
     if rounds > MAX_ROUNDS {
         let message = format!("Input should be less than or equal to {MAX_ROUNDS}");
@@ -68,8 +72,12 @@ impl Dataset {
         let message = match receive(&mut self.requests).await? {
             Some(Received::PackedNumbers(chunk)) => Sent::PackedResults(self.chunk(chunk).await?),
             Some(Received::End(end)) => Sent::End(self.end(end)?),
-            Some(Received::Header(_)) => return Err(out_of_order("a stream has one header").into()),
-            None => return Err(out_of_order("the stream ended without its end marker").into()),
+            Some(Received::Header(_)) => {
+                return Err(Error::out_of_order("a stream has one header").into());
+            }
+            None => {
+                return Err(Error::out_of_order("the stream ended without its end marker").into());
+            }
         };
         let message = Some(message);
         Ok(Some((ProcessNumbersStreamResponse { message }, self)))
@@ -113,10 +121,6 @@ async fn receive(
         Some(ProcessNumbersStreamRequest {
             message: Some(message),
         }) => Ok(Some(message)),
-        Some(_) => Err(out_of_order("a message of the stream is empty").into()),
+        Some(_) => Err(Error::out_of_order("a message of the stream is empty").into()),
     }
-}
-
-fn out_of_order(message: &'static str) -> Error {
-    Error::Stream { message }
 }
