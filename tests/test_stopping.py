@@ -49,7 +49,7 @@ def test_a_server_answers_the_call_in_flight_before_it_stops(
         wait_for(lambda: results, "the first results")
         server.signal(number)
         wait_for(lambda: "stopping" in server.log, "the server drains")
-        assert not accepts(server.port)
+        wait_for(lambda: not accepts(server.port), "it takes no new connection")
         yield [3]
 
     results: list[list[int]] = []
