@@ -8,9 +8,10 @@ use std::{
     time::Instant,
 };
 
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use thiserror::Error;
 
-/// Tells a running kernel whether its result is still wanted.
+/// Tells a running kernel whether its result is still wanted, and lends it what it needs.
 ///
 /// A kernel polls [`Context::check`] at least once a millisecond of work, and returns when it fails.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +40,22 @@ impl Context {
     pub fn with_stop_flag(mut self, flag: Arc<AtomicBool>) -> Self {
         self.stop_flags.push(flag);
         self
+    }
+
+    /// Returns how many threads the work may be spread over: those of the rayon pool that the kernel is called
+    /// in, which `par_iter` and the like use by themselves.
+    pub fn threads(&self) -> usize {
+        rayon::current_num_threads()
+    }
+
+    /// Returns a reproducible stream of random numbers: one of 2⁶⁴ independent ones for each seed.
+    ///
+    /// Give each block of the work a stream of its own, and cut the work into blocks by its size, not by the
+    /// number of threads: then the same seed gives the same result on any machine.
+    pub fn rng(&self, seed: u64, stream: u64) -> ChaCha8Rng {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(stream);
+        rng
     }
 
     /// Returns an error if the kernel should stop. Takes some tens of nanoseconds.
@@ -73,6 +90,16 @@ mod tests {
         let later = Instant::now() + Duration::from_secs(60);
         let context = Context::default().with_deadline(Some(later));
         assert_eq!(context.check(), Ok(()));
+    }
+
+    #[test]
+    fn gives_the_same_random_numbers_for_the_same_stream() {
+        use rand_chacha::rand_core::Rng;
+
+        let first = |seed, stream| Context::default().rng(seed, stream).next_u64();
+        assert_eq!(first(1, 2), first(1, 2));
+        assert_ne!(first(1, 2), first(1, 3));
+        assert_ne!(first(1, 2), first(2, 2));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The trait of all kernels.
+//! The trait of all kernels, which `#[kernel]` implements for a function.
 
 use std::time::Duration;
 
@@ -18,13 +18,36 @@ pub trait Kernel: Send + Sync {
     ///
     /// The estimate chooses where the call runs and how it is charged; a factor of two either way
     /// does no harm.
-    fn cost(&self, arguments: &Arguments) -> Duration;
+    fn cost(&self, arguments: &Arguments) -> Duration {
+        default_cost(arguments)
+    }
+
+    /// Estimates the bytes that a call takes for its results and on the way to them, beside its arguments.
+    ///
+    /// A call whose estimate is over the limit of the server is refused before it starts, so this is the
+    /// protection against arguments that ask for too much.
+    fn memory(&self, arguments: &Arguments) -> u64 {
+        default_memory(arguments)
+    }
 
     /// Computes the results, in the order of [`KernelSpec::results`].
     ///
     /// # Errors
     ///
-    /// [`KernelError::OutOfRange`] if an exact result does not fit its type, and
+    /// [`KernelError::Argument`] if it refuses an argument, [`KernelError::OutOfRange`] if an exact result
+    /// does not fit its type, [`KernelError::Failed`] if something else went wrong, and
     /// [`KernelError::Stopped`] if `context` asked to stop.
     fn run(&self, arguments: Arguments, context: &Context) -> Result<Vec<Value>, KernelError>;
+}
+
+/// Returns the estimate for a kernel that gives none: a few passes over its arguments.
+fn default_cost(arguments: &Arguments) -> Duration {
+    const OF_CALL: Duration = Duration::from_micros(1);
+    const OF_ELEMENT: u64 = 10;
+    OF_CALL + Duration::from_nanos(OF_ELEMENT.saturating_mul(arguments.element_count() as u64))
+}
+
+/// Returns the estimate for a kernel that gives none: results as large as the arguments, and a copy.
+fn default_memory(arguments: &Arguments) -> u64 {
+    2 * arguments.byte_count() as u64
 }

@@ -3,27 +3,14 @@
 //! * [`closed_form`] computes any number of rounds in constant time.
 //! * [`crossings`] tells which negative chains become non-negative on the way.
 
-use std::time::Duration;
-
 use rayon::prelude::*;
 
-use crate::{
-    arguments::Arguments,
-    context::{Context, Stopped},
-    error::KernelError,
-    kernel::Kernel,
-    spec::{KernelSpec, Parameter, ResultSpec, ValueType},
-    value::Value,
-};
+use crate::{context::Stopped, prelude::*};
 
 mod closed_form;
 mod crossings;
 
 use closed_form::Rounds;
-
-/// The kernel `process_numbers`.
-#[derive(Clone, Copy, Debug)]
-pub struct ProcessNumbers;
 
 /// How often f is applied if the caller does not say.
 pub const DEFAULT_ROUNDS: u32 = 1000;
@@ -33,66 +20,39 @@ pub const MAX_ROUNDS: u32 = 1_000_000;
 /// Numbers between two polls of the context: some tens of microseconds of work.
 const CHUNK: usize = 8192;
 
-const SPEC: KernelSpec = KernelSpec {
-    name: "process_numbers",
-    documentation: "Applies f(v) = ((v + 1) · 2) rem 1 000 000 007 to each number, `rounds` times.
+/// The results of [`process_numbers`].
+#[derive(Clone, Debug, Outputs, PartialEq, Eq)]
+pub struct ProcessedNumbers {
+    /// How many numbers were given.
+    pub original_count: i64,
+    /// One result for each number, in order.
+    pub processed_result: Vec<i64>,
+}
 
-Arithmetic is signed 64-bit and wrapping; rem is the truncated remainder, which has the sign of the \
-dividend. Exact for every input. The time is linear in the count of numbers and independent of `rounds`. \
-An empty list gives an empty list.",
-    parameters: &[
-        Parameter {
-            name: "numbers",
-            documentation: "The numbers.",
-            value_type: ValueType::INT64_VECTOR,
-            default: None,
-            minimum: None,
-            maximum: None,
-        },
-        Parameter {
-            name: "rounds",
-            documentation: "How often f is applied; 0 returns the numbers as they are.",
-            value_type: ValueType::INT64,
-            default: Some(DEFAULT_ROUNDS as i64),
-            minimum: Some(0),
-            maximum: Some(MAX_ROUNDS as i64),
-        },
-    ],
-    results: &[
-        ResultSpec {
-            name: "original_count",
-            documentation: "How many numbers were given.",
-            value_type: ValueType::INT64,
-        },
-        ResultSpec {
-            name: "processed_result",
-            documentation: "One result for each number, in order.",
-            value_type: ValueType::INT64_VECTOR,
-        },
-    ],
-};
-
-// === impl ProcessNumbers ===
-
-impl Kernel for ProcessNumbers {
-    fn spec(&self) -> &'static KernelSpec {
-        &SPEC
-    }
-
-    fn cost(&self, arguments: &Arguments) -> Duration {
-        let elements: usize = arguments.values().iter().map(Value::element_count).sum();
-        Duration::from_nanos(8 * elements as u64)
-    }
-
-    fn run(&self, arguments: Arguments, context: &Context) -> Result<Vec<Value>, KernelError> {
-        let [Value::Int64Vector(mut numbers), Value::Int64(rounds)] = arguments.into_array() else {
-            unreachable!("bound arguments have the types of the spec")
-        };
-        let rounds = u32::try_from(rounds).expect("bound rounds are within the spec's limits");
-        process_numbers(&mut numbers, rounds, context)?;
-        let count = i64::try_from(numbers.len()).expect("a vector is shorter than 2⁶³");
-        Ok(vec![Value::Int64(count), Value::Int64Vector(numbers)])
-    }
+/// Applies f(v) = ((v + 1) · 2) rem 1 000 000 007 to each number, `rounds` times.
+///
+/// Arithmetic is signed 64-bit and wrapping; rem is the truncated remainder, which has the sign of the dividend.
+/// Exact for every input. The time is linear in the count of numbers and independent of `rounds`. An empty list
+/// gives an empty list.
+#[kernel(
+    cost_ns = 8 * numbers.len(),
+    memory = 8 * numbers.len(),
+    example = r#"{"numbers": [1, 2, 3], "rounds": 1000}"#
+)]
+pub fn process_numbers(
+    cx: &Context,
+    /// The numbers.
+    mut numbers: Vec<i64>,
+    /// How often f is applied; 0 returns the numbers as they are.
+    #[arg(default = DEFAULT_ROUNDS, min = 0, max = MAX_ROUNDS)]
+    rounds: i64,
+) -> Result<ProcessedNumbers, KernelError> {
+    let rounds = u32::try_from(rounds).expect("bound rounds are within the spec's limits");
+    process_in_place(&mut numbers, rounds, cx)?;
+    Ok(ProcessedNumbers {
+        original_count: i64::try_from(numbers.len()).expect("a vector is shorter than 2⁶³"),
+        processed_result: numbers,
+    })
 }
 
 /// Replaces each number v by f^rounds(v), on the rayon pool this is called in.
@@ -104,7 +64,7 @@ impl Kernel for ProcessNumbers {
 /// # Panics
 ///
 /// Panics if `rounds` is over [`MAX_ROUNDS`].
-pub fn process_numbers(numbers: &mut [i64], rounds: u32, context: &Context) -> Result<(), Stopped> {
+pub fn process_in_place(numbers: &mut [i64], rounds: u32, context: &Context) -> Result<(), Stopped> {
     assert!(rounds <= MAX_ROUNDS, "at most {MAX_ROUNDS} rounds");
     let rounds = Rounds::new(rounds);
     numbers.par_chunks_mut(CHUNK).try_for_each(|chunk| {
@@ -123,20 +83,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn processes_a_list_through_the_trait() {
-        let named = [("numbers", Value::Int64Vector(vec![1, 2, 3, -3]))];
-        let mut arguments = Arguments::bind(&SPEC, named.clone()).expect("valid");
+    fn processes_a_list() {
         let literal = |v: i64| (0..1000).fold(v, |v, _| closed_form::tests::literal_step(v));
-        let expected = vec![literal(1), literal(2), literal(3), literal(-3)];
-        let results = ProcessNumbers.run(arguments, &Context::default());
-        let all = vec![Value::Int64(4), Value::Int64Vector(expected)];
-        assert_eq!(results, Ok(all));
-
-        let identity = named.into_iter().chain([("rounds", Value::Int64(0))]);
-        arguments = Arguments::bind(&SPEC, identity).expect("valid");
-        let results = ProcessNumbers.run(arguments, &Context::default());
-        let all = vec![Value::Int64(4), Value::Int64Vector(vec![1, 2, 3, -3])];
-        assert_eq!(results, Ok(all));
+        let processed = process_numbers(&Context::default(), vec![1, 2, 3, -3], 1000);
+        let expected = ProcessedNumbers {
+            original_count: 4,
+            processed_result: vec![literal(1), literal(2), literal(3), literal(-3)],
+        };
+        assert_eq!(processed, Ok(expected));
+        let identity = process_numbers(&Context::default(), vec![1, -3], 0).expect("a result");
+        assert_eq!(identity.processed_result, [1, -3]);
     }
 
     #[test]
@@ -146,7 +102,7 @@ mod tests {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
             let mut numbers = numbers.clone();
             pool.expect("a pool")
-                .install(|| process_numbers(&mut numbers, 12_345, &Context::default()))
+                .install(|| process_in_place(&mut numbers, 12_345, &Context::default()))
                 .expect("nothing stops it");
             numbers
         };
@@ -156,6 +112,6 @@ mod tests {
     #[test]
     fn stops_when_asked() {
         let context = Context::default().with_stop_flag(Arc::new(AtomicBool::new(true)));
-        assert_eq!(process_numbers(&mut [1], 1, &context), Err(Stopped));
+        assert_eq!(process_in_place(&mut [1], 1, &context), Err(Stopped));
     }
 }
