@@ -16,10 +16,12 @@ Rules that hold for every RPC of this file:
 Codes that every RPC may answer, and what the caller should do:
 
 * RESOURCE_EXHAUSTED, reason OVERLOADED: wait as long as `RetryInfo` says, then retry.
-* RESOURCE_EXHAUSTED, reason MESSAGE_TOO_LARGE: do not retry; send less, or use a streaming RPC.
+* RESOURCE_EXHAUSTED, reason MESSAGE_TOO_LARGE: do not retry; send less, or use a streaming RPC. Also
+  the answer to a call whose results would take more memory than one call may.
 * UNAVAILABLE: the server drains, restarts or cannot be reached; retry with back-off.
 * DEADLINE_EXCEEDED: the deadline passed while waiting or running; retry with more time.
 * INTERNAL, reason KERNEL_PANICKED: a defect in the kernel; report it. The server goes on.
+* INTERNAL, reason KERNEL_FAILED: the kernel says in its message what went wrong.
 * UNAUTHENTICATED: credentials are missing or wrong; correct them.
 * UNIMPLEMENTED: this server has no such method; update it.
 """
@@ -27,6 +29,7 @@ Codes that every RPC may answer, and what the caller should do:
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
@@ -61,7 +64,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_KERNEL_NOT_FOUND: _ErrorReason.ValueType  # 5
     """The catalogue has no kernel of that name. NOT_FOUND."""
     ERROR_REASON_MESSAGE_TOO_LARGE: _ErrorReason.ValueType  # 6
-    """A message or body is over its limit; a retry cannot help. RESOURCE_EXHAUSTED."""
+    """A message, a body or the memory of a call is over its limit; a retry cannot help. RESOURCE_EXHAUSTED."""
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 7
     """Too many calls wait already; a retry later can help. RESOURCE_EXHAUSTED."""
     ERROR_REASON_DRAINING: _ErrorReason.ValueType  # 8
@@ -76,6 +79,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """A defect in the server outside the kernels. INTERNAL."""
     ERROR_REASON_UNIMPLEMENTED: _ErrorReason.ValueType  # 13
     """The server has no such method. UNIMPLEMENTED."""
+    ERROR_REASON_KERNEL_FAILED: _ErrorReason.ValueType  # 14
+    """The kernel reported an error that is no fault of its arguments. INTERNAL."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """What is behind an error, finer than its gRPC code.
@@ -101,7 +106,7 @@ ERROR_REASON_RESULT_OUT_OF_RANGE: ErrorReason.ValueType  # 4
 ERROR_REASON_KERNEL_NOT_FOUND: ErrorReason.ValueType  # 5
 """The catalogue has no kernel of that name. NOT_FOUND."""
 ERROR_REASON_MESSAGE_TOO_LARGE: ErrorReason.ValueType  # 6
-"""A message or body is over its limit; a retry cannot help. RESOURCE_EXHAUSTED."""
+"""A message, a body or the memory of a call is over its limit; a retry cannot help. RESOURCE_EXHAUSTED."""
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 7
 """Too many calls wait already; a retry later can help. RESOURCE_EXHAUSTED."""
 ERROR_REASON_DRAINING: ErrorReason.ValueType  # 8
@@ -116,6 +121,8 @@ ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 12
 """A defect in the server outside the kernels. INTERNAL."""
 ERROR_REASON_UNIMPLEMENTED: ErrorReason.ValueType  # 13
 """The server has no such method. UNIMPLEMENTED."""
+ERROR_REASON_KERNEL_FAILED: ErrorReason.ValueType  # 14
+"""The kernel reported an error that is no fault of its arguments. INTERNAL."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 class _JsonMode:
@@ -160,6 +167,20 @@ class _ElementTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ElementTy
     """Not used."""
     ELEMENT_TYPE_INT64: _ElementType.ValueType  # 1
     """A signed 64-bit integer."""
+    ELEMENT_TYPE_BOOL: _ElementType.ValueType  # 2
+    """True or false."""
+    ELEMENT_TYPE_UINT8: _ElementType.ValueType  # 3
+    """An unsigned 8-bit integer."""
+    ELEMENT_TYPE_INT32: _ElementType.ValueType  # 4
+    """A signed 32-bit integer."""
+    ELEMENT_TYPE_FLOAT32: _ElementType.ValueType  # 5
+    """A 32-bit floating-point number. In JSON those that are no numbers are the strings "NaN", "Infinity" and
+    "-Infinity".
+    """
+    ELEMENT_TYPE_FLOAT64: _ElementType.ValueType  # 6
+    """A 64-bit floating-point number; in JSON as above."""
+    ELEMENT_TYPE_STRING: _ElementType.ValueType  # 7
+    """UTF-8 text."""
 
 class ElementType(_ElementType, metaclass=_ElementTypeEnumTypeWrapper):
     """The type of a scalar or of the elements of an array."""
@@ -168,6 +189,20 @@ ELEMENT_TYPE_UNSPECIFIED: ElementType.ValueType  # 0
 """Not used."""
 ELEMENT_TYPE_INT64: ElementType.ValueType  # 1
 """A signed 64-bit integer."""
+ELEMENT_TYPE_BOOL: ElementType.ValueType  # 2
+"""True or false."""
+ELEMENT_TYPE_UINT8: ElementType.ValueType  # 3
+"""An unsigned 8-bit integer."""
+ELEMENT_TYPE_INT32: ElementType.ValueType  # 4
+"""A signed 32-bit integer."""
+ELEMENT_TYPE_FLOAT32: ElementType.ValueType  # 5
+"""A 32-bit floating-point number. In JSON those that are no numbers are the strings "NaN", "Infinity" and
+"-Infinity".
+"""
+ELEMENT_TYPE_FLOAT64: ElementType.ValueType  # 6
+"""A 64-bit floating-point number; in JSON as above."""
+ELEMENT_TYPE_STRING: ElementType.ValueType  # 7
+"""UTF-8 text."""
 Global___ElementType: _TypeAlias = ElementType  # noqa: Y015
 
 @_typing.final
@@ -536,6 +571,136 @@ class ProcessNumbersStreamResponse(_message.Message):
 Global___ProcessNumbersStreamResponse: _TypeAlias = ProcessNumbersStreamResponse  # noqa: Y015
 
 @_typing.final
+class InvokeRequest(_message.Message):
+    """A request of `ComputeService.Invoke`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KERNEL_FIELD_NUMBER: _builtins.int
+    ARGUMENTS_FIELD_NUMBER: _builtins.int
+    kernel: _builtins.str
+    """The name of the kernel, as in `ListKernels`."""
+    @_builtins.property
+    def arguments(self) -> _containers.RepeatedCompositeFieldContainer[Global___NamedValue]:
+        """Its arguments, in any order."""
+
+    def __init__(
+        self,
+        *,
+        kernel: _builtins.str = ...,
+        arguments: _abc.Iterable[Global___NamedValue] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments", b"arguments", "kernel", b"kernel"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InvokeRequest: _TypeAlias = InvokeRequest  # noqa: Y015
+
+@_typing.final
+class InvokeResponse(_message.Message):
+    """The response of `ComputeService.Invoke`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___NamedValue]:
+        """The results, in the order of `KernelDescription.results`."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___NamedValue] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InvokeResponse: _TypeAlias = InvokeResponse  # noqa: Y015
+
+@_typing.final
+class NamedValue(_message.Message):
+    """A value with the name of its parameter or result."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    BOOL_VALUE_FIELD_NUMBER: _builtins.int
+    INT_VALUE_FIELD_NUMBER: _builtins.int
+    FLOAT_VALUE_FIELD_NUMBER: _builtins.int
+    STRING_VALUE_FIELD_NUMBER: _builtins.int
+    ARRAY_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The name."""
+    bool_value: _builtins.bool
+    """True or false."""
+    int_value: _builtins.int
+    """An integer of any width."""
+    float_value: _builtins.float
+    """A floating-point number of any width."""
+    string_value: _builtins.str
+    """A text."""
+    @_builtins.property
+    def array(self) -> Global___Array:
+        """A vector or a matrix."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        bool_value: _builtins.bool = ...,
+        int_value: _builtins.int = ...,
+        float_value: _builtins.float = ...,
+        string_value: _builtins.str = ...,
+        array: Global___Array | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["array", b"array", "bool_value", b"bool_value", "float_value", b"float_value", "int_value", b"int_value", "string_value", b"string_value", "value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["array", b"array", "bool_value", b"bool_value", "float_value", b"float_value", "int_value", b"int_value", "name", b"name", "string_value", b"string_value", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_value: _TypeAlias = _typing.Literal["bool_value", "int_value", "float_value", "string_value", "array"]  # noqa: Y015
+    _WhichOneofArgType_value: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_value) -> _WhichOneofReturnType_value | None: ...
+
+Global___NamedValue: _TypeAlias = NamedValue  # noqa: Y015
+
+@_typing.final
+class Array(_message.Message):
+    """Elements with a shape."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ELEMENT_FIELD_NUMBER: _builtins.int
+    SHAPE_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    element: Global___ElementType.ValueType
+    """The type of the elements; not a string."""
+    data: _builtins.bytes
+    """The elements as little-endian bytes, those of a matrix row by row; a boolean is one byte, 0 or 1."""
+    @_builtins.property
+    def shape(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The length of each dimension: one for a vector, two for a matrix."""
+
+    def __init__(
+        self,
+        *,
+        element: Global___ElementType.ValueType = ...,
+        shape: _abc.Iterable[_builtins.int] | None = ...,
+        data: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "element", b"element", "shape", b"shape"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Array: _TypeAlias = Array  # noqa: Y015
+
+@_typing.final
 class InvokeJsonRequest(_message.Message):
     """A request of `ComputeService.InvokeJson`."""
 
@@ -697,6 +862,124 @@ class InvokeJsonStreamResponse(_message.Message):
 Global___InvokeJsonStreamResponse: _TypeAlias = InvokeJsonStreamResponse  # noqa: Y015
 
 @_typing.final
+class InvokeStructRequest(_message.Message):
+    """A request of `ComputeService.InvokeStruct`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KERNEL_FIELD_NUMBER: _builtins.int
+    ARGUMENTS_FIELD_NUMBER: _builtins.int
+    kernel: _builtins.str
+    """The name of the kernel, as in `ListKernels`."""
+    @_builtins.property
+    def arguments(self) -> _struct_pb2.Struct:
+        """The kernel's arguments, by name."""
+
+    def __init__(
+        self,
+        *,
+        kernel: _builtins.str = ...,
+        arguments: _struct_pb2.Struct | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["arguments", b"arguments"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments", b"arguments", "kernel", b"kernel"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InvokeStructRequest: _TypeAlias = InvokeStructRequest  # noqa: Y015
+
+@_typing.final
+class InvokeStructResponse(_message.Message):
+    """The response of `ComputeService.InvokeStruct`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _struct_pb2.Struct:
+        """The kernel's results, by name."""
+
+    def __init__(
+        self,
+        *,
+        results: _struct_pb2.Struct | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InvokeStructResponse: _TypeAlias = InvokeStructResponse  # noqa: Y015
+
+@_typing.final
+class InvokeInferenceRequest(_message.Message):
+    """A request of `ComputeService.InvokeInference`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
+    HEADER_BYTES_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """The name of the kernel, which is the name of the model."""
+    version: _builtins.str
+    """The version of the model: "1", or empty for the only one."""
+    body: _builtins.bytes
+    """The HTTP body: a JSON object, and behind it the binary data of its tensors if there are any."""
+    header_bytes: _builtins.int
+    """The length of the JSON object, if binary data follow: the HTTP header
+    `Inference-Header-Content-Length`.
+    """
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        version: _builtins.str = ...,
+        body: _builtins.bytes = ...,
+        header_bytes: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_header_bytes", b"_header_bytes", "header_bytes", b"header_bytes"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_header_bytes", b"_header_bytes", "body", b"body", "header_bytes", b"header_bytes", "model", b"model", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__header_bytes: _TypeAlias = _typing.Literal["header_bytes"]  # noqa: Y015
+    _WhichOneofArgType__header_bytes: _TypeAlias = _typing.Literal["_header_bytes", b"_header_bytes"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__header_bytes) -> _WhichOneofReturnType__header_bytes | None: ...
+
+Global___InvokeInferenceRequest: _TypeAlias = InvokeInferenceRequest  # noqa: Y015
+
+@_typing.final
+class InvokeInferenceResponse(_message.Message):
+    """The response of `ComputeService.InvokeInference`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BODY_FIELD_NUMBER: _builtins.int
+    HEADER_BYTES_FIELD_NUMBER: _builtins.int
+    body: _builtins.bytes
+    """The HTTP body, in the form of the request's."""
+    header_bytes: _builtins.int
+    """The length of its JSON object, if binary data follow."""
+    def __init__(
+        self,
+        *,
+        body: _builtins.bytes = ...,
+        header_bytes: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_header_bytes", b"_header_bytes", "header_bytes", b"header_bytes"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_header_bytes", b"_header_bytes", "body", b"body", "header_bytes", b"header_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__header_bytes: _TypeAlias = _typing.Literal["header_bytes"]  # noqa: Y015
+    _WhichOneofArgType__header_bytes: _TypeAlias = _typing.Literal["_header_bytes", b"_header_bytes"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__header_bytes) -> _WhichOneofReturnType__header_bytes | None: ...
+
+Global___InvokeInferenceResponse: _TypeAlias = InvokeInferenceResponse  # noqa: Y015
+
+@_typing.final
 class ListKernelsRequest(_message.Message):
     """A request of `ComputeService.ListKernels`."""
 
@@ -747,10 +1030,13 @@ class KernelDescription(_message.Message):
     DOCUMENTATION_FIELD_NUMBER: _builtins.int
     PARAMETERS_FIELD_NUMBER: _builtins.int
     RESULTS_FIELD_NUMBER: _builtins.int
+    EXAMPLE_JSON_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The name, in snake_case, unique in the catalogue."""
     documentation: _builtins.str
     """The documentation, in Markdown; the first line is a summary."""
+    example_json: _builtins.str
+    """The arguments of a call that succeeds, as JSON text; empty if the kernel has no example."""
     @_builtins.property
     def parameters(self) -> _containers.RepeatedCompositeFieldContainer[Global___ParameterDescription]:
         """What the kernel takes, in order."""
@@ -766,10 +1052,11 @@ class KernelDescription(_message.Message):
         documentation: _builtins.str = ...,
         parameters: _abc.Iterable[Global___ParameterDescription] | None = ...,
         results: _abc.Iterable[Global___ResultDescription] | None = ...,
+        example_json: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["documentation", b"documentation", "name", b"name", "parameters", b"parameters", "results", b"results"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["documentation", b"documentation", "example_json", b"example_json", "name", b"name", "parameters", b"parameters", "results", b"results"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -787,6 +1074,8 @@ class ParameterDescription(_message.Message):
     DEFAULT_JSON_FIELD_NUMBER: _builtins.int
     MINIMUM_JSON_FIELD_NUMBER: _builtins.int
     MAXIMUM_JSON_FIELD_NUMBER: _builtins.int
+    CHOICES_FIELD_NUMBER: _builtins.int
+    VARIADIC_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The name, in snake_case, unique in the kernel."""
     documentation: _builtins.str
@@ -797,9 +1086,15 @@ class ParameterDescription(_message.Message):
     """The least value that is allowed, as JSON text."""
     maximum_json: _builtins.str
     """The greatest value that is allowed, as JSON text."""
+    variadic: _builtins.bool
+    """Whether this stands for any number of further arguments of its type, whose names the caller chooses."""
     @_builtins.property
     def type(self) -> Global___ValueType:
         """Its type."""
+
+    @_builtins.property
+    def choices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The strings that are allowed. Empty: there is no such restriction."""
 
     def __init__(
         self,
@@ -810,10 +1105,12 @@ class ParameterDescription(_message.Message):
         default_json: _builtins.str | None = ...,
         minimum_json: _builtins.str | None = ...,
         maximum_json: _builtins.str | None = ...,
+        choices: _abc.Iterable[_builtins.str] | None = ...,
+        variadic: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_default_json", b"_default_json", "_maximum_json", b"_maximum_json", "_minimum_json", b"_minimum_json", "default_json", b"default_json", "maximum_json", b"maximum_json", "minimum_json", b"minimum_json", "type", b"type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_default_json", b"_default_json", "_maximum_json", b"_maximum_json", "_minimum_json", b"_minimum_json", "default_json", b"default_json", "documentation", b"documentation", "maximum_json", b"maximum_json", "minimum_json", b"minimum_json", "name", b"name", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_default_json", b"_default_json", "_maximum_json", b"_maximum_json", "_minimum_json", b"_minimum_json", "choices", b"choices", "default_json", b"default_json", "documentation", b"documentation", "maximum_json", b"maximum_json", "minimum_json", b"minimum_json", "name", b"name", "type", b"type", "variadic", b"variadic"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__default_json: _TypeAlias = _typing.Literal["default_json"]  # noqa: Y015
     _WhichOneofArgType__default_json: _TypeAlias = _typing.Literal["_default_json", b"_default_json"]  # noqa: Y015
@@ -873,7 +1170,7 @@ class ValueType(_message.Message):
     element: Global___ElementType.ValueType
     """The type of the value, or of each element of an array."""
     rank: _builtins.int
-    """The number of dimensions: 0 is a scalar, 1 a vector."""
+    """The number of dimensions: 0 is a scalar, 1 a vector, 2 a matrix."""
     def __init__(
         self,
         *,

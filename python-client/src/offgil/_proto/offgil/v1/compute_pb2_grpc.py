@@ -55,6 +55,11 @@ class ComputeServiceStub(object):
                 request_serializer=offgil_dot___proto_dot_offgil_dot_v1_dot_compute__pb2.ProcessNumbersStreamRequest.SerializeToString,
                 response_deserializer=offgil_dot___proto_dot_offgil_dot_v1_dot_compute__pb2.ProcessNumbersStreamResponse.FromString,
                 _registered_method=True)
+        self.Invoke = channel.unary_unary(
+                '/offgil.v1.ComputeService/Invoke',
+                request_serializer=offgil_dot___proto_dot_offgil_dot_v1_dot_compute__pb2.InvokeRequest.SerializeToString,
+                response_deserializer=offgil_dot___proto_dot_offgil_dot_v1_dot_compute__pb2.InvokeResponse.FromString,
+                _registered_method=True)
         self.InvokeJson = channel.unary_unary(
                 '/offgil.v1.ComputeService/InvokeJson',
                 request_serializer=offgil_dot___proto_dot_offgil_dot_v1_dot_compute__pb2.InvokeJsonRequest.SerializeToString,
@@ -64,6 +69,16 @@ class ComputeServiceStub(object):
                 '/offgil.v1.ComputeService/InvokeJsonStream',
                 request_serializer=offgil_dot___proto_dot_offgil_dot_v1_dot_compute__pb2.InvokeJsonStreamRequest.SerializeToString,
                 response_deserializer=offgil_dot___proto_dot_offgil_dot_v1_dot_compute__pb2.InvokeJsonStreamResponse.FromString,
+                _registered_method=True)
+        self.InvokeStruct = channel.unary_unary(
+                '/offgil.v1.ComputeService/InvokeStruct',
+                request_serializer=offgil_dot___proto_dot_offgil_dot_v1_dot_compute__pb2.InvokeStructRequest.SerializeToString,
+                response_deserializer=offgil_dot___proto_dot_offgil_dot_v1_dot_compute__pb2.InvokeStructResponse.FromString,
+                _registered_method=True)
+        self.InvokeInference = channel.unary_unary(
+                '/offgil.v1.ComputeService/InvokeInference',
+                request_serializer=offgil_dot___proto_dot_offgil_dot_v1_dot_compute__pb2.InvokeInferenceRequest.SerializeToString,
+                response_deserializer=offgil_dot___proto_dot_offgil_dot_v1_dot_compute__pb2.InvokeInferenceResponse.FromString,
                 _registered_method=True)
         self.ListKernels = channel.unary_unary(
                 '/offgil.v1.ComputeService/ListKernels',
@@ -131,6 +146,22 @@ class ComputeServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Invoke(self, request, context):
+        """Runs any kernel of the catalogue, with arrays as packed bytes.
+
+        Integers become any type of integer that holds them and any type of float; a float of 32 bits becomes one
+        of 64 and the other way round; an array of one element stands for a scalar.
+
+        Errors:
+        * INVALID_ARGUMENT: an argument is missing, unknown, given twice, of a wrong type or shape, or out of its
+        range. `BadRequest` names the argument, with the index of an element (`numbers[7]`).
+        * NOT_FOUND: there is no kernel of that name. Ask `ListKernels`.
+        * OUT_OF_RANGE: the exact result does not fit its type.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def InvokeJson(self, request, context):
         """Runs any kernel of the catalogue: one JSON object of arguments in, one JSON object of results out.
 
@@ -159,6 +190,30 @@ class ComputeServiceServicer(object):
         Errors: those of `InvokeJson`, and
         * INVALID_ARGUMENT: the order of messages is wrong, or the request stream ends without its `end`.
         * RESOURCE_EXHAUSTED, reason MESSAGE_TOO_LARGE: the chunks together are over the body limit.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def InvokeStruct(self, request, context):
+        """Does what `InvokeJson` does, with arguments and results that grpcurl writes and reads as plain JSON:
+        `grpcurl -d '{"kernel":"ema","arguments":{"x":[1,2,4],"alpha":0.5}}' …`. For people; programs use
+        `InvokeJson` or `inference.GRPCInferenceService`, which are faster.
+
+        All numbers of a `Struct` are 64-bit floats, so an integer beyond ±2⁵³ is a string of digits, both ways.
+
+        Errors: those of `InvokeJson`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def InvokeInference(self, request, context):
+        """Runs a kernel with a request of the REST form of the Open Inference Protocol v2, binary tensors included.
+
+        It exists so that an HTTP route can pass the body of `/v2/models/{name}/infer` through without parsing it.
+
+        Errors: those of `InvokeJson`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -196,6 +251,11 @@ def add_ComputeServiceServicer_to_server(servicer, server):
                     request_deserializer=offgil_dot___proto_dot_offgil_dot_v1_dot_compute__pb2.ProcessNumbersStreamRequest.FromString,
                     response_serializer=offgil_dot___proto_dot_offgil_dot_v1_dot_compute__pb2.ProcessNumbersStreamResponse.SerializeToString,
             ),
+            'Invoke': grpc.unary_unary_rpc_method_handler(
+                    servicer.Invoke,
+                    request_deserializer=offgil_dot___proto_dot_offgil_dot_v1_dot_compute__pb2.InvokeRequest.FromString,
+                    response_serializer=offgil_dot___proto_dot_offgil_dot_v1_dot_compute__pb2.InvokeResponse.SerializeToString,
+            ),
             'InvokeJson': grpc.unary_unary_rpc_method_handler(
                     servicer.InvokeJson,
                     request_deserializer=offgil_dot___proto_dot_offgil_dot_v1_dot_compute__pb2.InvokeJsonRequest.FromString,
@@ -205,6 +265,16 @@ def add_ComputeServiceServicer_to_server(servicer, server):
                     servicer.InvokeJsonStream,
                     request_deserializer=offgil_dot___proto_dot_offgil_dot_v1_dot_compute__pb2.InvokeJsonStreamRequest.FromString,
                     response_serializer=offgil_dot___proto_dot_offgil_dot_v1_dot_compute__pb2.InvokeJsonStreamResponse.SerializeToString,
+            ),
+            'InvokeStruct': grpc.unary_unary_rpc_method_handler(
+                    servicer.InvokeStruct,
+                    request_deserializer=offgil_dot___proto_dot_offgil_dot_v1_dot_compute__pb2.InvokeStructRequest.FromString,
+                    response_serializer=offgil_dot___proto_dot_offgil_dot_v1_dot_compute__pb2.InvokeStructResponse.SerializeToString,
+            ),
+            'InvokeInference': grpc.unary_unary_rpc_method_handler(
+                    servicer.InvokeInference,
+                    request_deserializer=offgil_dot___proto_dot_offgil_dot_v1_dot_compute__pb2.InvokeInferenceRequest.FromString,
+                    response_serializer=offgil_dot___proto_dot_offgil_dot_v1_dot_compute__pb2.InvokeInferenceResponse.SerializeToString,
             ),
             'ListKernels': grpc.unary_unary_rpc_method_handler(
                     servicer.ListKernels,
@@ -332,6 +402,33 @@ class ComputeService(object):
             _registered_method=True)
 
     @staticmethod
+    def Invoke(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/offgil.v1.ComputeService/Invoke',
+            offgil_dot___proto_dot_offgil_dot_v1_dot_compute__pb2.InvokeRequest.SerializeToString,
+            offgil_dot___proto_dot_offgil_dot_v1_dot_compute__pb2.InvokeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def InvokeJson(request,
             target,
             options=(),
@@ -375,6 +472,60 @@ class ComputeService(object):
             '/offgil.v1.ComputeService/InvokeJsonStream',
             offgil_dot___proto_dot_offgil_dot_v1_dot_compute__pb2.InvokeJsonStreamRequest.SerializeToString,
             offgil_dot___proto_dot_offgil_dot_v1_dot_compute__pb2.InvokeJsonStreamResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def InvokeStruct(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/offgil.v1.ComputeService/InvokeStruct',
+            offgil_dot___proto_dot_offgil_dot_v1_dot_compute__pb2.InvokeStructRequest.SerializeToString,
+            offgil_dot___proto_dot_offgil_dot_v1_dot_compute__pb2.InvokeStructResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def InvokeInference(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/offgil.v1.ComputeService/InvokeInference',
+            offgil_dot___proto_dot_offgil_dot_v1_dot_compute__pb2.InvokeInferenceRequest.SerializeToString,
+            offgil_dot___proto_dot_offgil_dot_v1_dot_compute__pb2.InvokeInferenceResponse.FromString,
             options,
             channel_credentials,
             insecure,

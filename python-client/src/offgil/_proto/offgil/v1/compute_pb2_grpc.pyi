@@ -16,10 +16,12 @@ Rules that hold for every RPC of this file:
 Codes that every RPC may answer, and what the caller should do:
 
 * RESOURCE_EXHAUSTED, reason OVERLOADED: wait as long as `RetryInfo` says, then retry.
-* RESOURCE_EXHAUSTED, reason MESSAGE_TOO_LARGE: do not retry; send less, or use a streaming RPC.
+* RESOURCE_EXHAUSTED, reason MESSAGE_TOO_LARGE: do not retry; send less, or use a streaming RPC. Also
+  the answer to a call whose results would take more memory than one call may.
 * UNAVAILABLE: the server drains, restarts or cannot be reached; retry with back-off.
 * DEADLINE_EXCEEDED: the deadline passed while waiting or running; retry with more time.
 * INTERNAL, reason KERNEL_PANICKED: a defect in the kernel; report it. The server goes on.
+* INTERNAL, reason KERNEL_FAILED: the kernel says in its message what went wrong.
 * UNAUTHENTICATED: credentials are missing or wrong; correct them.
 * UNIMPLEMENTED: this server has no such method; update it.
 """
@@ -93,6 +95,18 @@ class ComputeServiceStub:
     * RESOURCE_EXHAUSTED, reason MESSAGE_TOO_LARGE: a chunk is over the message limit. Send smaller
       chunks; 1 MiB is a good size.
     """
+    Invoke: _grpc.UnaryUnaryMultiCallable[_compute_pb2.InvokeRequest, _compute_pb2.InvokeResponse]
+    """Runs any kernel of the catalogue, with arrays as packed bytes.
+
+    Integers become any type of integer that holds them and any type of float; a float of 32 bits becomes one
+    of 64 and the other way round; an array of one element stands for a scalar.
+
+    Errors:
+    * INVALID_ARGUMENT: an argument is missing, unknown, given twice, of a wrong type or shape, or out of its
+      range. `BadRequest` names the argument, with the index of an element (`numbers[7]`).
+    * NOT_FOUND: there is no kernel of that name. Ask `ListKernels`.
+    * OUT_OF_RANGE: the exact result does not fit its type.
+    """
     InvokeJson: _grpc.UnaryUnaryMultiCallable[_compute_pb2.InvokeJsonRequest, _compute_pb2.InvokeJsonResponse]
     """Runs any kernel of the catalogue: one JSON object of arguments in, one JSON object of results out.
 
@@ -117,6 +131,22 @@ class ComputeServiceStub:
     Errors: those of `InvokeJson`, and
     * INVALID_ARGUMENT: the order of messages is wrong, or the request stream ends without its `end`.
     * RESOURCE_EXHAUSTED, reason MESSAGE_TOO_LARGE: the chunks together are over the body limit.
+    """
+    InvokeStruct: _grpc.UnaryUnaryMultiCallable[_compute_pb2.InvokeStructRequest, _compute_pb2.InvokeStructResponse]
+    """Does what `InvokeJson` does, with arguments and results that grpcurl writes and reads as plain JSON:
+    `grpcurl -d '{"kernel":"ema","arguments":{"x":[1,2,4],"alpha":0.5}}' …`. For people; programs use
+    `InvokeJson` or `inference.GRPCInferenceService`, which are faster.
+
+    All numbers of a `Struct` are 64-bit floats, so an integer beyond ±2⁵³ is a string of digits, both ways.
+
+    Errors: those of `InvokeJson`.
+    """
+    InvokeInference: _grpc.UnaryUnaryMultiCallable[_compute_pb2.InvokeInferenceRequest, _compute_pb2.InvokeInferenceResponse]
+    """Runs a kernel with a request of the REST form of the Open Inference Protocol v2, binary tensors included.
+
+    It exists so that an HTTP route can pass the body of `/v2/models/{name}/infer` through without parsing it.
+
+    Errors: those of `InvokeJson`.
     """
     ListKernels: _grpc.UnaryUnaryMultiCallable[_compute_pb2.ListKernelsRequest, _compute_pb2.ListKernelsResponse]
     """Lists the kernels that this server runs, with their documentation, parameters and results.
@@ -168,6 +198,18 @@ class ComputeServiceAsyncStub(ComputeServiceStub):
     * RESOURCE_EXHAUSTED, reason MESSAGE_TOO_LARGE: a chunk is over the message limit. Send smaller
       chunks; 1 MiB is a good size.
     """
+    Invoke: _aio.UnaryUnaryMultiCallable[_compute_pb2.InvokeRequest, _compute_pb2.InvokeResponse]  # type: ignore[assignment]
+    """Runs any kernel of the catalogue, with arrays as packed bytes.
+
+    Integers become any type of integer that holds them and any type of float; a float of 32 bits becomes one
+    of 64 and the other way round; an array of one element stands for a scalar.
+
+    Errors:
+    * INVALID_ARGUMENT: an argument is missing, unknown, given twice, of a wrong type or shape, or out of its
+      range. `BadRequest` names the argument, with the index of an element (`numbers[7]`).
+    * NOT_FOUND: there is no kernel of that name. Ask `ListKernels`.
+    * OUT_OF_RANGE: the exact result does not fit its type.
+    """
     InvokeJson: _aio.UnaryUnaryMultiCallable[_compute_pb2.InvokeJsonRequest, _compute_pb2.InvokeJsonResponse]  # type: ignore[assignment]
     """Runs any kernel of the catalogue: one JSON object of arguments in, one JSON object of results out.
 
@@ -192,6 +234,22 @@ class ComputeServiceAsyncStub(ComputeServiceStub):
     Errors: those of `InvokeJson`, and
     * INVALID_ARGUMENT: the order of messages is wrong, or the request stream ends without its `end`.
     * RESOURCE_EXHAUSTED, reason MESSAGE_TOO_LARGE: the chunks together are over the body limit.
+    """
+    InvokeStruct: _aio.UnaryUnaryMultiCallable[_compute_pb2.InvokeStructRequest, _compute_pb2.InvokeStructResponse]  # type: ignore[assignment]
+    """Does what `InvokeJson` does, with arguments and results that grpcurl writes and reads as plain JSON:
+    `grpcurl -d '{"kernel":"ema","arguments":{"x":[1,2,4],"alpha":0.5}}' …`. For people; programs use
+    `InvokeJson` or `inference.GRPCInferenceService`, which are faster.
+
+    All numbers of a `Struct` are 64-bit floats, so an integer beyond ±2⁵³ is a string of digits, both ways.
+
+    Errors: those of `InvokeJson`.
+    """
+    InvokeInference: _aio.UnaryUnaryMultiCallable[_compute_pb2.InvokeInferenceRequest, _compute_pb2.InvokeInferenceResponse]  # type: ignore[assignment]
+    """Runs a kernel with a request of the REST form of the Open Inference Protocol v2, binary tensors included.
+
+    It exists so that an HTTP route can pass the body of `/v2/models/{name}/infer` through without parsing it.
+
+    Errors: those of `InvokeJson`.
     """
     ListKernels: _aio.UnaryUnaryMultiCallable[_compute_pb2.ListKernelsRequest, _compute_pb2.ListKernelsResponse]  # type: ignore[assignment]
     """Lists the kernels that this server runs, with their documentation, parameters and results.
@@ -266,6 +324,24 @@ class ComputeServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def Invoke(
+        self,
+        request: _compute_pb2.InvokeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_compute_pb2.InvokeResponse, _abc.Awaitable[_compute_pb2.InvokeResponse]]:
+        """Runs any kernel of the catalogue, with arrays as packed bytes.
+
+        Integers become any type of integer that holds them and any type of float; a float of 32 bits becomes one
+        of 64 and the other way round; an array of one element stands for a scalar.
+
+        Errors:
+        * INVALID_ARGUMENT: an argument is missing, unknown, given twice, of a wrong type or shape, or out of its
+          range. `BadRequest` names the argument, with the index of an element (`numbers[7]`).
+        * NOT_FOUND: there is no kernel of that name. Ask `ListKernels`.
+        * OUT_OF_RANGE: the exact result does not fit its type.
+        """
+
+    @_abc_1.abstractmethod
     def InvokeJson(
         self,
         request: _compute_pb2.InvokeJsonRequest,
@@ -300,6 +376,34 @@ class ComputeServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: those of `InvokeJson`, and
         * INVALID_ARGUMENT: the order of messages is wrong, or the request stream ends without its `end`.
         * RESOURCE_EXHAUSTED, reason MESSAGE_TOO_LARGE: the chunks together are over the body limit.
+        """
+
+    @_abc_1.abstractmethod
+    def InvokeStruct(
+        self,
+        request: _compute_pb2.InvokeStructRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_compute_pb2.InvokeStructResponse, _abc.Awaitable[_compute_pb2.InvokeStructResponse]]:
+        """Does what `InvokeJson` does, with arguments and results that grpcurl writes and reads as plain JSON:
+        `grpcurl -d '{"kernel":"ema","arguments":{"x":[1,2,4],"alpha":0.5}}' …`. For people; programs use
+        `InvokeJson` or `inference.GRPCInferenceService`, which are faster.
+
+        All numbers of a `Struct` are 64-bit floats, so an integer beyond ±2⁵³ is a string of digits, both ways.
+
+        Errors: those of `InvokeJson`.
+        """
+
+    @_abc_1.abstractmethod
+    def InvokeInference(
+        self,
+        request: _compute_pb2.InvokeInferenceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_compute_pb2.InvokeInferenceResponse, _abc.Awaitable[_compute_pb2.InvokeInferenceResponse]]:
+        """Runs a kernel with a request of the REST form of the Open Inference Protocol v2, binary tensors included.
+
+        It exists so that an HTTP route can pass the body of `/v2/models/{name}/infer` through without parsing it.
+
+        Errors: those of `InvokeJson`.
         """
 
     @_abc_1.abstractmethod
