@@ -32,7 +32,8 @@ pub(crate) fn convert(
     let misfit = || wrong_type(expected, given).at(path.clone());
     match value {
         Value::Scalar(scalar) if expected.rank == 0 => {
-            let converted = convert_scalar(&scalar, expected).map_err(|fault| fault.at(path.clone()))?;
+            let converted =
+                convert_scalar(&scalar, expected).map_err(|fault| fault.at(path.clone()))?;
             Ok(Value::Scalar(converted))
         }
         Value::Array(array) if expected.rank == 0 && array.data().len() == 1 => {
@@ -84,9 +85,21 @@ fn convert_data(
     }
     if data.is_empty() {
         let empty = Data::from_bytes(expected.element, bytes::Bytes::new());
-        return Ok(empty.ok().flatten().expect("no bytes are no elements of any array"));
+        return Ok(empty
+            .ok()
+            .flatten()
+            .expect("no bytes are no elements of any array"));
     }
-    let misfit = || wrong_type(expected, ValueType { element: given, ..expected }).at(path.clone());
+    let misfit = || {
+        wrong_type(
+            expected,
+            ValueType {
+                element: given,
+                ..expected
+            },
+        )
+        .at(path.clone())
+    };
     match expected.element {
         ElementType::Float64 => match data {
             Data::UInt8(x) => Ok(each(&x, f64::from)),
@@ -120,8 +133,20 @@ fn convert_data(
 
 fn integers(data: Data) -> Option<Buffer<i64>> {
     match data {
-        Data::UInt8(x) => Some(x.as_slice().iter().map(|x| i64::from(*x)).collect::<Vec<_>>().into()),
-        Data::Int32(x) => Some(x.as_slice().iter().map(|x| i64::from(*x)).collect::<Vec<_>>().into()),
+        Data::UInt8(x) => Some(
+            x.as_slice()
+                .iter()
+                .map(|x| i64::from(*x))
+                .collect::<Vec<_>>()
+                .into(),
+        ),
+        Data::Int32(x) => Some(
+            x.as_slice()
+                .iter()
+                .map(|x| i64::from(*x))
+                .collect::<Vec<_>>()
+                .into(),
+        ),
         Data::Int64(x) => Some(x),
         _ => None,
     }
@@ -221,7 +246,10 @@ mod tests {
         assert_eq!(refused, "x[1]: Input should be less than or equal to 255");
         let integers = ValueType::vector(ElementType::Int64);
         let refused = to(integers, Value::vector(vec![1.0])).expect_err("floats");
-        assert_eq!(refused, "x: Input should be a valid list of integers, not of float64");
+        assert_eq!(
+            refused,
+            "x: Input should be a valid list of integers, not of float64"
+        );
         let refused = to(integers, Value::vector(vec![true])).expect_err("booleans");
         assert!(refused.ends_with("not of bool"), "{refused}");
         let matrix = ValueType::matrix(ElementType::Int64);
