@@ -292,7 +292,7 @@ async fn models_take_tensors_and_parameters_and_are_counted() {
     let [ema] = &statistics.model_stats[..] else {
         panic!("one kernel was asked for");
     };
-    let parts = ema.inference_stats.clone().expect("statistics");
+    let parts = ema.inference_stats.expect("statistics");
     let counts = (ema.inference_count, parts.fail.expect("a total").count);
     assert_eq!(counts, (2, 1));
     assert!(parts.compute_infer.expect("a total").ns > 0);
