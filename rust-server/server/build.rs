@@ -3,7 +3,7 @@
 use std::{env, error::Error, fs, path::PathBuf, process::Command};
 
 const PROTO_ROOT: &str = "../../proto";
-const PROTO_FILES: [&str; 1] = ["offgil/v1/compute.proto"];
+const PROTO_FILES: [&str; 2] = ["inference/grpc_service.proto", "offgil/v1/compute.proto"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     generate_contract()?;

@@ -48,7 +48,9 @@ pub const fn named_type<T: Element>() -> ValueType {
 /// Looks at the arguments of a variadic parameter.
 pub fn named<T: Element>(values: &[(String, Value)]) -> Named<'_, T> {
     let named = values.iter();
-    named.map(|(name, value)| (name.as_str(), elements(value))).collect()
+    named
+        .map(|(name, value)| (name.as_str(), elements(value)))
+        .collect()
 }
 
 impl<'a, T: Element> Argument<'a> for &'a [T] {

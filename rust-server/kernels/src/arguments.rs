@@ -37,7 +37,10 @@ impl Arguments {
         let mut misplaced = None;
         for (name, value) in given {
             let name = name.as_ref();
-            let fault = match spec.parameter(name).map(|(position, _)| &mut slots[position]) {
+            let fault = match spec
+                .parameter(name)
+                .map(|(position, _)| &mut slots[position])
+            {
                 Some(slot @ None) => {
                     *slot = Some(value);
                     continue;
@@ -60,7 +63,9 @@ impl Arguments {
             })
             .collect::<Result<_, _>>()?;
         let accepted = named.into_iter().map(|(name, value)| {
-            let parameter = spec.variadic().expect("only variadic arguments have other names");
+            let parameter = spec
+                .variadic()
+                .expect("only variadic arguments have other names");
             let value = accept(parameter, name.clone().into(), value)?;
             Ok((name, value))
         });
@@ -127,11 +132,7 @@ pub fn unknown(spec: &KernelSpec, name: &str) -> ArgumentFault {
 fn default(parameter: &Parameter) -> Result<Value, ArgumentError> {
     match parameter.default {
         None => Err(ArgumentFault::Missing.at(parameter.name)),
-        Some(literal) => convert(
-            parameter,
-            &parameter.name.into(),
-            Value::Scalar(literal.into()),
-        ),
+        Some(literal) => convert(parameter, parameter.name, Value::Scalar(literal.into())),
     }
 }
 
@@ -146,7 +147,9 @@ fn accept(
         maximum: parameter.maximum,
     };
     match &value {
-        Value::Scalar(scalar) => check.scalar(scalar, parameter.choices).map_err(|f| f.at(path))?,
+        Value::Scalar(scalar) => check
+            .scalar(scalar, parameter.choices)
+            .map_err(|f| f.at(path))?,
         Value::Array(array) if check.is_bounded() => check
             .elements(array.data())
             .map_err(|(index, fault)| fault.at(format!("{path}[{index}]")))?,
@@ -169,7 +172,11 @@ impl Range {
         self.minimum.is_some() || self.maximum.is_some()
     }
 
-    fn scalar(self, scalar: &Scalar, choices: &'static [&'static str]) -> Result<(), ArgumentFault> {
+    fn scalar(
+        self,
+        scalar: &Scalar,
+        choices: &'static [&'static str],
+    ) -> Result<(), ArgumentFault> {
         match scalar {
             Scalar::Bool(_) => Ok(()),
             Scalar::UInt8(number) => self.integer((*number).into()),
@@ -177,7 +184,9 @@ impl Range {
             Scalar::Int64(number) => self.integer(*number),
             Scalar::Float32(number) => self.float((*number).into()),
             Scalar::Float64(number) => self.float(*number),
-            Scalar::String(text) if choices.is_empty() || choices.contains(&text.as_str()) => Ok(()),
+            Scalar::String(text) if choices.is_empty() || choices.contains(&text.as_str()) => {
+                Ok(())
+            }
             Scalar::String(_) => Err(ArgumentFault::NoChoice { choices }),
         }
     }
@@ -342,12 +351,23 @@ mod tests {
 
     #[test]
     fn takes_any_number_of_variadic_arguments() {
-        let given = [x(), ("y", Value::vector(vec![3_i64])), ("weight", float(1.0))];
+        let given = [
+            x(),
+            ("y", Value::vector(vec![3_i64])),
+            ("weight", float(1.0)),
+        ];
         let bound = Arguments::bind(&VARIADIC, given).expect("valid");
         assert_eq!(bound.values(), [float(1.0)]);
-        let names: Vec<_> = bound.named().iter().map(|(name, _)| name.as_str()).collect();
+        let names: Vec<_> = bound
+            .named()
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
         assert_eq!(names, ["x", "y"]);
-        assert_eq!(fault(&VARIADIC, vec![x(), x()]), "x: Argument given more than once");
+        assert_eq!(
+            fault(&VARIADIC, vec![x(), x()]),
+            "x: Argument given more than once"
+        );
         let low = vec![("y", Value::vector(vec![-1_i64]))];
         assert_eq!(
             fault(&VARIADIC, low),

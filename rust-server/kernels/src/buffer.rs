@@ -69,7 +69,8 @@ impl<T: Element> Buffer<T> {
             return Err(BytesFault::Length { width, length });
         }
         // To look at a boolean as one, each byte must be checked, so that is done once.
-        if T::TYPE != ElementType::Bool && bytemuck::checked::try_cast_slice::<u8, T>(&bytes).is_ok()
+        if T::TYPE != ElementType::Bool
+            && bytemuck::checked::try_cast_slice::<u8, T>(&bytes).is_ok()
         {
             return Ok(Self::Shared(bytes));
         }

@@ -4,8 +4,6 @@
 //! and the other way round, rounded to nearest. A vector of one element stands for a scalar. An empty array
 //! has no elements of a wrong type.
 
-use std::borrow::Cow;
-
 use crate::{
     buffer::{Buffer, Element},
     error::{ArgumentError, ArgumentFault},
@@ -21,7 +19,7 @@ use crate::{
 /// an element does not fit.
 pub(crate) fn convert(
     parameter: &Parameter,
-    path: &Cow<'static, str>,
+    path: &str,
     value: Value,
 ) -> Result<Value, ArgumentError> {
     let expected = parameter.value_type;
@@ -29,10 +27,11 @@ pub(crate) fn convert(
     if given == expected {
         return Ok(value);
     }
-    let misfit = || wrong_type(expected, given).at(path.clone());
+    let misfit = || wrong_type(expected, given).at(path.to_owned());
     match value {
         Value::Scalar(scalar) if expected.rank == 0 => {
-            let converted = convert_scalar(&scalar, expected).map_err(|fault| fault.at(path.clone()))?;
+            let converted =
+                convert_scalar(&scalar, expected).map_err(|fault| fault.at(path.to_owned()))?;
             Ok(Value::Scalar(converted))
         }
         Value::Array(array) if expected.rank == 0 && array.data().len() == 1 => {
@@ -73,20 +72,28 @@ fn convert_scalar(scalar: &Scalar, expected: ValueType) -> Result<Scalar, Argume
     })
 }
 
-fn convert_data(
-    data: Data,
-    expected: ValueType,
-    path: &Cow<'static, str>,
-) -> Result<Data, ArgumentError> {
+fn convert_data(data: Data, expected: ValueType, path: &str) -> Result<Data, ArgumentError> {
     let given = data.element();
     if given == expected.element {
         return Ok(data);
     }
     if data.is_empty() {
         let empty = Data::from_bytes(expected.element, bytes::Bytes::new());
-        return Ok(empty.ok().flatten().expect("no bytes are no elements of any array"));
+        return Ok(empty
+            .ok()
+            .flatten()
+            .expect("no bytes are no elements of any array"));
     }
-    let misfit = || wrong_type(expected, ValueType { element: given, ..expected }).at(path.clone());
+    let misfit = || {
+        wrong_type(
+            expected,
+            ValueType {
+                element: given,
+                ..expected
+            },
+        )
+        .at(path.to_owned())
+    };
     match expected.element {
         ElementType::Float64 => match data {
             Data::UInt8(x) => Ok(each(&x, f64::from)),
@@ -120,8 +127,20 @@ fn convert_data(
 
 fn integers(data: Data) -> Option<Buffer<i64>> {
     match data {
-        Data::UInt8(x) => Some(x.as_slice().iter().map(|x| i64::from(*x)).collect::<Vec<_>>().into()),
-        Data::Int32(x) => Some(x.as_slice().iter().map(|x| i64::from(*x)).collect::<Vec<_>>().into()),
+        Data::UInt8(x) => Some(
+            x.as_slice()
+                .iter()
+                .map(|x| i64::from(*x))
+                .collect::<Vec<_>>()
+                .into(),
+        ),
+        Data::Int32(x) => Some(
+            x.as_slice()
+                .iter()
+                .map(|x| i64::from(*x))
+                .collect::<Vec<_>>()
+                .into(),
+        ),
         Data::Int64(x) => Some(x),
         _ => None,
     }
@@ -197,7 +216,7 @@ mod tests {
             maximum: None,
             variadic: false,
         };
-        convert(&parameter, &"x".into(), value).map_err(|error| error.to_string())
+        convert(&parameter, "x", value).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -221,7 +240,10 @@ mod tests {
         assert_eq!(refused, "x[1]: Input should be less than or equal to 255");
         let integers = ValueType::vector(ElementType::Int64);
         let refused = to(integers, Value::vector(vec![1.0])).expect_err("floats");
-        assert_eq!(refused, "x: Input should be a valid list of integers, not of float64");
+        assert_eq!(
+            refused,
+            "x: Input should be a valid list of integers, not of float64"
+        );
         let refused = to(integers, Value::vector(vec![true])).expect_err("booleans");
         assert!(refused.ends_with("not of bool"), "{refused}");
         let matrix = ValueType::matrix(ElementType::Int64);

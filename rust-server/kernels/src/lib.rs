@@ -23,7 +23,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`kernel`] | the [`Kernel`] trait, with the cost and memory estimates of a call |
+//! | [`mod@kernel`] | the [`Kernel`] trait, with the cost and memory estimates of a call |
 //! | [`spec`] | what a kernel says of itself: name, documentation, parameters, results |
 //! | [`value`], [`buffer`], [`matrix`] | the values that go in and come out |
 //! | [`argument`], [`output`] | which Rust types a kernel's parameters and results may have |

@@ -13,9 +13,8 @@ pub fn nearest(name: &str, known: impl IntoIterator<Item = &'static str>) -> Vec
         return vec![];
     }
     let name = name.to_lowercase();
-    let similarity = |known: &&'static str| {
-        (strsim::normalized_damerau_levenshtein(&name, known), *known)
-    };
+    let similarity =
+        |known: &&'static str| (strsim::normalized_damerau_levenshtein(&name, known), *known);
     let mut found: Vec<_> = known
         .into_iter()
         .map(|known| similarity(&known))

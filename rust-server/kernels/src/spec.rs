@@ -101,7 +101,9 @@ impl KernelSpec {
 
     /// Returns the parameter that stands for further arguments, if there is one.
     pub fn variadic(&self) -> Option<&'static Parameter> {
-        self.parameters.last().filter(|parameter| parameter.variadic)
+        self.parameters
+            .last()
+            .filter(|parameter| parameter.variadic)
     }
 }
 

@@ -180,7 +180,10 @@ impl Data {
     /// # Errors
     ///
     /// [`BytesFault`] if the bytes are no such elements; nothing for strings, which are not packed.
-    pub fn from_bytes(element: ElementType, bytes: bytes::Bytes) -> Result<Option<Self>, BytesFault> {
+    pub fn from_bytes(
+        element: ElementType,
+        bytes: bytes::Bytes,
+    ) -> Result<Option<Self>, BytesFault> {
         Ok(Some(match element {
             ElementType::Bool => Self::Bool(Buffer::from_bytes(bytes)?),
             ElementType::UInt8 => Self::UInt8(Buffer::from_bytes(bytes)?),

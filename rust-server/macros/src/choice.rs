@@ -11,13 +11,20 @@ pub(crate) fn expand(item: &DeriveInput) -> Result<TokenStream> {
     let Data::Enum(data) = &item.data else {
         return Err(Error::new(item.span(), "a choice is an enum"));
     };
-    if let Some(variant) = data.variants.iter().find(|v| !matches!(v.fields, Fields::Unit)) {
+    if let Some(variant) = data
+        .variants
+        .iter()
+        .find(|v| !matches!(v.fields, Fields::Unit))
+    {
         return Err(Error::new(variant.span(), "a choice carries no fields"));
     }
     let kernels = kernels_crate();
     let enum_name = &item.ident;
     let variants: Vec<_> = data.variants.iter().map(|variant| &variant.ident).collect();
-    let names: Vec<_> = variants.iter().map(|v| v.unraw().to_string().to_snake_case()).collect();
+    let names: Vec<_> = variants
+        .iter()
+        .map(|v| v.unraw().to_string().to_snake_case())
+        .collect();
     Ok(quote! {
         impl #enum_name {
             /// Returns the string that stands for this choice.

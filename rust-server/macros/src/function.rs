@@ -72,11 +72,17 @@ pub(crate) fn expand(options: &Options, mut function: ItemFn) -> Result<TokenStr
 
     let function_name = &function.sig.ident;
     let plain_name = function_name.unraw().to_string();
-    let name = options.name.as_ref().map_or_else(|| plain_name.clone(), LitStr::value);
+    let name = options
+        .name
+        .as_ref()
+        .map_or_else(|| plain_name.clone(), LitStr::value);
     let struct_name = format_ident!("{}", plain_name.to_upper_camel_case());
     let visibility = &function.vis;
     let documentation = documentation(&function.attrs);
-    let example = options.example.as_ref().map_or_else(String::new, LitStr::value);
+    let example = options
+        .example
+        .as_ref()
+        .map_or_else(String::new, LitStr::value);
     let specs = parameters.iter().map(|parameter| parameter.spec(&kernels));
     let (outputs, is_fallible) = outputs(&function.sig.output);
     let cost = options.cost_ns.as_ref().map(|cost| {
@@ -97,15 +103,26 @@ pub(crate) fn expand(options: &Options, mut function: ItemFn) -> Result<TokenStr
             }
         }
     });
-    let fixed: Vec<_> = parameters.iter().filter(|p| !p.variadic).map(|p| &p.name).collect();
+    let fixed: Vec<_> = parameters
+        .iter()
+        .filter(|p| !p.variadic)
+        .map(|p| &p.name)
+        .collect();
     let count = fixed.len();
-    let taken = parameters.iter().map(|Parameter { name, argument_type, variadic, .. }| {
-        if *variadic {
-            quote!(#kernels::argument::named(named))
-        } else {
-            quote!(<#argument_type as #kernels::Argument<'_>>::take(#name))
-        }
-    });
+    let taken = parameters.iter().map(
+        |Parameter {
+             name,
+             argument_type,
+             variadic,
+             ..
+         }| {
+            if *variadic {
+                quote!(#kernels::argument::named(named))
+            } else {
+                quote!(<#argument_type as #kernels::Argument<'_>>::take(#name))
+            }
+        },
+    );
     let context = takes_context.then(|| quote!(context,));
     let question_mark = is_fallible.then(|| quote!(?));
     let link = format!("The kernel `{name}`; see [`{plain_name}()`].");
@@ -181,7 +198,12 @@ fn is_context(argument: &FnArg) -> bool {
     let Type::Path(path) = &*reference.elem else {
         return false;
     };
-    is_named && path.path.segments.last().is_some_and(|last| last.ident == "Context")
+    is_named
+        && path
+            .path
+            .segments
+            .last()
+            .is_some_and(|last| last.ident == "Context")
 }
 
 /// Returns the type of the results, and whether the function may return an error instead.

@@ -4,8 +4,8 @@
 //! |---|---|
 //! | [`function`] | `#[kernel]`: the function, and a type that implements `Kernel` for it |
 //! | [`parameter`] | one parameter of such a function, with its `#[arg(…)]` |
-//! | [`outputs`] | `#[derive(Outputs)]`: a struct whose fields are the results |
-//! | [`choice`] | `#[derive(Choice)]`: an enum whose variants are the allowed strings |
+//! | [`mod@outputs`] | `#[derive(Outputs)]`: a struct whose fields are the results |
+//! | [`mod@choice`] | `#[derive(Choice)]`: an enum whose variants are the allowed strings |
 //! | [`syntax`] | documentation and paths |
 //!
 //! What a type must be is left to the traits `Argument`, `Output` and `Outputs`, whose messages list the types
@@ -37,7 +37,9 @@ pub fn kernel(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let options = parse_macro_input!(attribute as function::Options);
     let function = parse_macro_input!(item as ItemFn);
     let expanded = function::expand(&options, function);
-    expanded.unwrap_or_else(|error| error.to_compile_error()).into()
+    expanded
+        .unwrap_or_else(|error| error.to_compile_error())
+        .into()
 }
 
 /// Makes the fields of a struct the results of a kernel, with their names and documentation.
@@ -45,7 +47,9 @@ pub fn kernel(attribute: TokenStream, item: TokenStream) -> TokenStream {
 pub fn outputs(item: TokenStream) -> TokenStream {
     let item = parse_macro_input!(item as DeriveInput);
     let expanded = outputs::expand(&item);
-    expanded.unwrap_or_else(|error| error.to_compile_error()).into()
+    expanded
+        .unwrap_or_else(|error| error.to_compile_error())
+        .into()
 }
 
 /// Makes the variants of an enum the strings that an argument may be, in snake_case.
@@ -53,5 +57,7 @@ pub fn outputs(item: TokenStream) -> TokenStream {
 pub fn choice(item: TokenStream) -> TokenStream {
     let item = parse_macro_input!(item as DeriveInput);
     let expanded = choice::expand(&item);
-    expanded.unwrap_or_else(|error| error.to_compile_error()).into()
+    expanded
+        .unwrap_or_else(|error| error.to_compile_error())
+        .into()
 }

@@ -10,9 +10,19 @@ pub(crate) fn expand(item: &DeriveInput) -> Result<TokenStream> {
     let fields = match &item.data {
         Data::Struct(data) => match &data.fields {
             Fields::Named(fields) if !fields.named.is_empty() => &fields.named,
-            _ => return Err(Error::new(item.span(), "the results need names: use named fields")),
+            _ => {
+                return Err(Error::new(
+                    item.span(),
+                    "the results need names: use named fields",
+                ));
+            }
         },
-        _ => return Err(Error::new(item.span(), "the results of a kernel are a struct")),
+        _ => {
+            return Err(Error::new(
+                item.span(),
+                "the results of a kernel are a struct",
+            ));
+        }
     };
     if !item.generics.params.is_empty() {
         let message = "the results of a kernel have types that are known: no generics";
@@ -20,7 +30,10 @@ pub(crate) fn expand(item: &DeriveInput) -> Result<TokenStream> {
     }
     let kernels = kernels_crate();
     let struct_name = &item.ident;
-    let idents: Vec<_> = fields.iter().filter_map(|field| field.ident.as_ref()).collect();
+    let idents: Vec<_> = fields
+        .iter()
+        .filter_map(|field| field.ident.as_ref())
+        .collect();
     let specs = fields.iter().zip(&idents).map(|(field, ident)| {
         let name = ident.unraw().to_string();
         let documentation = documentation(&field.attrs);

@@ -27,7 +27,10 @@ impl Parameter {
             return Err(Error::new(argument.span(), "a kernel is no method"));
         };
         let Pat::Ident(pattern) = &*typed.pat else {
-            return Err(Error::new(typed.pat.span(), "a parameter of a kernel has a name"));
+            return Err(Error::new(
+                typed.pat.span(),
+                "a parameter of a kernel has a name",
+            ));
         };
         let mut parameter = Self {
             name: pattern.ident.clone(),
@@ -43,7 +46,9 @@ impl Parameter {
                 parameter.read(attribute)?;
             }
         }
-        typed.attrs.retain(|attribute| !attribute.path().is_ident("arg") && !is_doc(attribute));
+        typed
+            .attrs
+            .retain(|attribute| !attribute.path().is_ident("arg") && !is_doc(attribute));
         Ok(parameter)
     }
 

@@ -1,15 +1,24 @@
 //! From a kernel and its arguments to results: admission, execution, and what went wrong.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use offgil_kernels::{Catalogue, Context, Kernel, KernelError, Stopped};
+use offgil_kernels::{Arguments, Catalogue, Context, Kernel, KernelError, Stopped, Value, names};
 
 use crate::{
     admission::{Admission, Lane},
     call::Call,
     error::Error,
     executor::{Executor, Failure},
+    statistics::{Statistics, Timing},
 };
+
+/// Work that is done in less than this is done on the spot, instead of on another thread.
+const TIME_OF_HANDING_OVER: Duration = Duration::from_micros(10);
+/// The longest name that an error repeats.
+const LONGEST_NAME: usize = 64;
 
 /// Runs kernels for calls. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -20,6 +29,8 @@ struct Inner {
     catalogue: Catalogue,
     admission: Admission,
     executor: Executor,
+    statistics: Statistics,
+    max_call_memory: usize,
 }
 
 /// Why a job gave no result: a kernel's reason, or one that the codec around it found.
@@ -31,21 +42,47 @@ pub enum JobError {
     Other(Error),
 }
 
+/// A call of a kernel in some form of text or bytes.
+pub struct Invocation<R, W> {
+    /// The kernel.
+    pub kernel: Arc<dyn Kernel>,
+    /// How long reading the arguments takes on one core, and so about writing the results.
+    pub cost_of_form: Duration,
+    /// Reads the arguments, and what the answer is to look like.
+    pub read: R,
+    /// Writes the results, in the form that `read` found out.
+    pub write: W,
+}
+
 // === impl Invoker ===
 
 impl Invoker {
-    /// Brings a catalogue together with the means to run it.
-    pub fn new(catalogue: Catalogue, admission: Admission, executor: Executor) -> Self {
+    /// Brings a catalogue together with the means to run it; a call takes at most so many bytes of memory for
+    /// its results and on the way to them.
+    pub fn new(
+        catalogue: Catalogue,
+        admission: Admission,
+        executor: Executor,
+        max_call_memory: usize,
+    ) -> Self {
+        let statistics = Statistics::new(&catalogue);
         Self(Arc::new(Inner {
             catalogue,
             admission,
             executor,
+            statistics,
+            max_call_memory,
         }))
     }
 
     /// Returns the kernels.
     pub fn catalogue(&self) -> &Catalogue {
         &self.0.catalogue
+    }
+
+    /// Returns how often kernels ran, and how long they took.
+    pub fn statistics(&self) -> &Statistics {
+        &self.0.statistics
     }
 
     /// Returns the kernel of a name.
@@ -57,10 +94,71 @@ impl Invoker {
         self.0.catalogue.get(name).cloned().ok_or_else(|| {
             let known: Vec<_> = self.0.catalogue.iter().map(|k| k.spec().name).collect();
             Error::KernelNotFound {
-                name: name.chars().take(64).collect(),
+                name: name.chars().take(LONGEST_NAME).collect(),
+                nearest: names::nearest(name, known.iter().copied()),
                 known: known.join(", "),
             }
         })
+    }
+
+    /// Reads the arguments, runs the kernel and writes its results.
+    ///
+    /// Only the arguments tell what the kernel costs, so reading them is a job of its own, unless it is done
+    /// faster than handed over.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooMuchMemory`], and those of [`execute`](Self::execute).
+    pub async fn invoke<F: Send + 'static, T: Send + 'static>(
+        &self,
+        call: &Call,
+        invocation: Invocation<
+            impl FnOnce() -> Result<(Arguments, F), Error> + Send + 'static,
+            impl FnOnce(Vec<Value>, F) -> T + Send + 'static,
+        >,
+    ) -> Result<T, Error> {
+        let Invocation {
+            kernel,
+            cost_of_form,
+            read,
+            write,
+        } = invocation;
+        let spec = kernel.spec();
+        call.note_kernel(spec.name);
+        let mut timing = self.0.statistics.begin(spec.name);
+        let read = || {
+            let began = Instant::now();
+            (read(), began.elapsed())
+        };
+        let (arguments, took) = if cost_of_form <= TIME_OF_HANDING_OVER {
+            read()
+        } else {
+            let submitted = Instant::now();
+            let job = move |_: &Context| Ok((submitted.elapsed(), read()));
+            let (waited, read) = self.execute(call, spec.name, cost_of_form, job).await?;
+            timing.queue += waited;
+            read
+        };
+        timing.input = took;
+        let (arguments, form) = arguments?;
+        call.note_count(
+            arguments
+                .values()
+                .iter()
+                .map(Value::element_count)
+                .max()
+                .unwrap_or(0),
+        );
+        self.check_memory(kernel.as_ref(), &arguments)?;
+
+        let cost = kernel.cost(&arguments) + cost_of_form;
+        let submitted = Instant::now();
+        let job = move |context: &Context| {
+            timing.queue += submitted.elapsed();
+            let write = |results| write(results, form);
+            run(kernel.as_ref(), arguments, write, context, timing)
+        };
+        self.execute(call, spec.name, cost, job).await
     }
 
     /// Runs a job: whatever of a call takes time, from decoding to encoding.
@@ -99,6 +197,51 @@ impl Invoker {
     /// [`GivenUp::Draining`]: crate::error::GivenUp::Draining
     pub fn stop(&self) {
         self.0.executor.stop();
+    }
+
+    fn check_memory(&self, kernel: &dyn Kernel, arguments: &Arguments) -> Result<(), Error> {
+        let (bytes, limit) = (kernel.memory(arguments), self.0.max_call_memory);
+        if bytes <= limit as u64 {
+            return Ok(());
+        }
+        let spec = kernel.spec();
+        Err(Error::TooMuchMemory {
+            kernel: spec.name,
+            field: arguments.largest(spec).unwrap_or_default(),
+            bytes,
+            limit,
+        })
+    }
+}
+
+/// Runs a kernel on the thread of its job, and measures the parts.
+fn run<T>(
+    kernel: &dyn Kernel,
+    arguments: Arguments,
+    write: impl FnOnce(Vec<Value>) -> T,
+    context: &Context,
+    mut timing: Timing,
+) -> Result<T, JobError> {
+    let began = Instant::now();
+    let results = kernel.run(arguments, context);
+    timing.infer = began.elapsed();
+    let results = results?;
+    context.check()?;
+    let began = Instant::now();
+    let written = write(results);
+    timing.output = began.elapsed();
+    timing.succeed();
+    Ok(written)
+}
+
+// === impl Invocation ===
+
+impl<R, W> std::fmt::Debug for Invocation<R, W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Invocation")
+            .field("kernel", &self.kernel.spec().name)
+            .field("cost_of_form", &self.cost_of_form)
+            .finish_non_exhaustive()
     }
 }
 

@@ -8,8 +8,9 @@
 //! | [`transport`] | TCP and Unix sockets, HTTP/2 limits, draining |
 //! | [`edge`] | what holds for every call: size limit, deadline, panic guard, log line |
 //! | [`service`] | the RPCs: decode, validate, run, encode |
-//! | [`codec`] | packed numbers and JSON |
+//! | [`codec`] | arrays, tensors and JSON |
 //! | [`invocation`] | from a kernel and its arguments to results |
+//! | [`statistics`] | how often kernels ran, and how long they took |
 //! | [`admission`] | how many jobs run and wait |
 //! | [`executor`] | where they run |
 //! | [`error`] | every error, and the one place that turns it into a gRPC status |
@@ -30,6 +31,7 @@ pub mod proto;
 pub mod server;
 pub mod service;
 pub mod signals;
+pub mod statistics;
 pub mod transport;
 
 pub use config::Config;

@@ -61,7 +61,9 @@ impl Server {
     pub fn bind(config: Config, catalogue: Catalogue) -> Result<Self, StartError> {
         let listeners = Listeners::bind(config.listen, config.reuse_port, config.uds.as_deref())?;
         let admission = Admission::new(config.threads * JOBS_PER_THREAD, config.max_queue);
-        let invoker = Invoker::new(catalogue, admission, Executor::new(config.threads)?);
+        let executor = Executor::new(config.threads)?;
+        let limit = config.limits.max_call_memory;
+        let invoker = Invoker::new(catalogue, admission, executor, limit);
         Ok(Self {
             config,
             listeners,

@@ -2,7 +2,7 @@
 
 use crate::prelude::*;
 
-/// Exponential moving average: y[0] = x[0], y[i] = alpha·x[i] + (1 − alpha)·y[i−1].
+/// Exponential moving average: `y[0] = x[0]`, `y[i] = alpha·x[i] + (1 − alpha)·y[i−1]`.
 #[kernel(example = r#"{"x": [1.0, 2.0, 4.0], "alpha": 0.5}"#)]
 pub fn ema(
     /// The series, in order of time.

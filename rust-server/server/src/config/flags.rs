@@ -48,6 +48,9 @@ pub struct Flags {
     /// Longest JSON body that comes in chunks. Default: 64MiB.
     #[arg(long, env = "OFFGIL_MAX_BODY_BYTES", value_name = "SIZE")]
     pub max_body_bytes: Option<String>,
+    /// Most memory that one call may take for its results and on the way to them. Default: 512MiB.
+    #[arg(long, env = "OFFGIL_MAX_CALL_MEMORY", value_name = "SIZE")]
+    pub max_call_memory: Option<String>,
     /// Jobs that may wait in each lane before callers are refused. Default: 1024.
     #[arg(long, env = "OFFGIL_MAX_QUEUE", value_name = "N")]
     pub max_queue: Option<String>,

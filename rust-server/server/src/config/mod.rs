@@ -49,6 +49,8 @@ pub struct Limits {
     pub max_message_bytes: usize,
     /// Bytes of a body that comes in chunks.
     pub max_body_bytes: usize,
+    /// Bytes that a call may take for its results and on the way to them.
+    pub max_call_memory: usize,
 }
 
 /// How the log is written.

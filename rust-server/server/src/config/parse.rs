@@ -39,6 +39,7 @@ pub(super) fn config(flags: &Flags) -> Result<Config, Vec<Fault>> {
         limits: Limits {
             max_message_bytes: faults.size("max-message-bytes", &flags.max_message_bytes, 64),
             max_body_bytes: faults.size("max-body-bytes", &flags.max_body_bytes, 64),
+            max_call_memory: faults.size("max-call-memory", &flags.max_call_memory, 512),
         },
         max_queue: faults.number("max-queue", &flags.max_queue, 0, 1024),
         max_connections: faults.number("max-connections", &flags.max_connections, 1, 1024),
@@ -150,6 +151,7 @@ fn without_empty(mut flags: Flags) -> Flags {
         &mut flags.threads,
         &mut flags.max_message_bytes,
         &mut flags.max_body_bytes,
+        &mut flags.max_call_memory,
         &mut flags.max_queue,
         &mut flags.max_connections,
         &mut flags.max_connection_age,

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use offgil_kernels::{ArgumentError, ArgumentFault, KernelError, ValueType};
+use offgil_kernels::{ArgumentError, ArgumentFault, ElementType, KernelError, Literal, ValueType};
 use thiserror::Error;
 
 mod status;
@@ -12,7 +12,7 @@ mod status;
 pub use status::complete;
 
 /// Why a call has no result.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Debug, Error, PartialEq)]
 pub enum Error {
     /// An argument is missing, unknown, of a wrong type, out of range or malformed.
     #[error("{field}: {message}")]
@@ -24,7 +24,7 @@ pub enum Error {
         /// What is wrong, with the limit.
         message: String,
         /// The limit that was crossed, if there is one.
-        limit: Option<i64>,
+        limit: Option<Literal>,
     },
     /// The body is no well-formed JSON.
     #[error("invalid JSON at byte {position}: {message}")]
@@ -53,18 +53,47 @@ pub enum Error {
         message: String,
     },
     /// The catalogue has no kernel of that name.
-    #[error("there is no kernel {name:?}; this server has {known}")]
+    #[error(
+        "there is no kernel {name:?}; {}this server has {known}",
+        did_you_mean(nearest)
+    )]
     KernelNotFound {
         /// The name that was asked for.
         name: String,
+        /// The names that are nearest to it.
+        nearest: Vec<&'static str>,
         /// The names that there are.
         known: String,
+    },
+    /// The kernel has no such version.
+    #[error("{model} has no version {version:?}, only {known:?}")]
+    VersionNotFound {
+        /// The name of the kernel.
+        model: String,
+        /// The version that was asked for.
+        version: String,
+        /// The version that there is.
+        known: &'static str,
     },
     /// A message or body is over its limit.
     #[error("the {what} is over the limit of {limit} bytes")]
     TooLarge {
         /// What is too large.
         what: &'static str,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The results of a call, or what it needs on the way to them, would take too much memory.
+    #[error(
+        "this call of {kernel} would take {bytes} bytes of memory; the limit is {limit} (--max-call-memory)"
+    )]
+    TooMuchMemory {
+        /// The kernel.
+        kernel: &'static str,
+        /// The parameter whose argument is the largest.
+        field: &'static str,
+        /// How many bytes it would take.
+        bytes: u64,
         /// The limit in bytes.
         limit: usize,
     },
@@ -79,6 +108,12 @@ pub enum Error {
     /// The call was given up: by its caller, its deadline, or the end of the server.
     #[error(transparent)]
     GivenUp(#[from] GivenUp),
+    /// A kernel reported an error that is no fault of its arguments.
+    #[error("{message}")]
+    Failed {
+        /// What it said.
+        message: String,
+    },
     /// A kernel, or the server itself, panicked; the process goes on.
     #[error("{what} panicked; this is a defect in it")]
     Panicked {
@@ -126,6 +161,7 @@ impl Error {
         match error {
             KernelError::Argument(error) => error.into(),
             KernelError::OutOfRange { message } => Self::OutOfRange { message },
+            KernelError::Failed { message } => Self::Failed { message },
             KernelError::Stopped(_) => Self::GivenUp(given_up),
         }
     }
@@ -148,12 +184,31 @@ fn kind(fault: &ArgumentFault) -> &'static str {
         ArgumentFault::Missing => "missing",
         ArgumentFault::Unknown { .. } => "extra_forbidden",
         ArgumentFault::Repeated => "repeated",
-        ArgumentFault::WrongType { expected } if *expected == ValueType::INT64 => "int_type",
-        ArgumentFault::WrongType { .. } => "list_type",
+        ArgumentFault::WrongType { expected, .. } => kind_of_type(*expected),
         ArgumentFault::Fraction => "int_from_float",
         ArgumentFault::NotFinite => "finite_number",
         ArgumentFault::UnparsableInteger => "int_parsing",
         ArgumentFault::TooSmall { .. } => "greater_than_equal",
         ArgumentFault::TooLarge { .. } => "less_than_equal",
+        ArgumentFault::NoChoice { .. } => "literal_error",
+        ArgumentFault::Ragged { .. } | ArgumentFault::Invalid { .. } => "value_error",
+    }
+}
+
+fn kind_of_type(expected: ValueType) -> &'static str {
+    match (expected.rank, expected.element) {
+        (0, ElementType::Bool) => "bool_type",
+        (0, ElementType::UInt8 | ElementType::Int32 | ElementType::Int64) => "int_type",
+        (0, ElementType::Float32 | ElementType::Float64) => "float_type",
+        (0, ElementType::String) => "string_type",
+        _ => "list_type",
+    }
+}
+
+fn did_you_mean(nearest: &[&str]) -> String {
+    if nearest.is_empty() {
+        String::new()
+    } else {
+        format!("did you mean {}? ", nearest.join(" or "))
     }
 }

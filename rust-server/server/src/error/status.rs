@@ -27,14 +27,19 @@ impl Error {
             Self::Stream { .. } => (Code::InvalidArgument, ErrorReason::InvalidStream),
             Self::Unimplemented { .. } => (Code::Unimplemented, ErrorReason::Unimplemented),
             Self::OutOfRange { .. } => (Code::OutOfRange, ErrorReason::ResultOutOfRange),
-            Self::KernelNotFound { .. } => (Code::NotFound, ErrorReason::KernelNotFound),
-            Self::TooLarge { .. } => (Code::ResourceExhausted, ErrorReason::MessageTooLarge),
+            Self::KernelNotFound { .. } | Self::VersionNotFound { .. } => {
+                (Code::NotFound, ErrorReason::KernelNotFound)
+            }
+            Self::TooLarge { .. } | Self::TooMuchMemory { .. } => {
+                (Code::ResourceExhausted, ErrorReason::MessageTooLarge)
+            }
             Self::Overloaded { .. } => (Code::ResourceExhausted, ErrorReason::Overloaded),
             Self::GivenUp(GivenUp::Cancelled) => (Code::Cancelled, ErrorReason::Cancelled),
             Self::GivenUp(GivenUp::DeadlineExceeded) => {
                 (Code::DeadlineExceeded, ErrorReason::DeadlineExceeded)
             }
             Self::GivenUp(GivenUp::Draining) => (Code::Unavailable, ErrorReason::Draining),
+            Self::Failed { .. } => (Code::Internal, ErrorReason::KernelFailed),
             Self::Panicked { kernel: true, .. } => (Code::Internal, ErrorReason::KernelPanicked),
             Self::Panicked { kernel: false, .. } => (Code::Internal, ErrorReason::Internal),
         }
@@ -84,6 +89,10 @@ impl Error {
             Self::TooLarge { limit, .. } => {
                 metadata.insert("limit".into(), limit.to_string());
             }
+            Self::TooMuchMemory { field, limit, .. } => {
+                details.add_bad_request_violation(*field, shortened(&self.to_string()));
+                metadata.insert("limit".into(), limit.to_string());
+            }
             Self::Overloaded { retry_after, .. } => {
                 details.set_retry_info(Some(*retry_after));
             }
@@ -94,7 +103,9 @@ impl Error {
             | Self::Unimplemented { .. }
             | Self::OutOfRange { .. }
             | Self::KernelNotFound { .. }
+            | Self::VersionNotFound { .. }
             | Self::GivenUp(GivenUp::Cancelled | GivenUp::DeadlineExceeded)
+            | Self::Failed { .. }
             | Self::Panicked { .. } => {}
         }
         let name = reason.as_str_name();
@@ -148,13 +159,15 @@ fn shortened(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use offgil_kernels::ArgumentFault;
+    use offgil_kernels::{ArgumentFault, Literal};
 
     use super::*;
 
     #[test]
     fn names_domain_reason_field_and_limit() {
-        let fault = ArgumentFault::TooLarge { maximum: 10 };
+        let fault = ArgumentFault::TooLarge {
+            maximum: Literal::Int(10),
+        };
         let status = Status::from(Error::from(fault.at("rounds")));
         assert_eq!(status.code(), Code::InvalidArgument);
         let details = status.get_error_details();

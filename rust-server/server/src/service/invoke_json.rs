@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use offgil_kernels::{Context, Kernel, Value};
+use offgil_kernels::{Kernel, Value};
 use tokio_stream::Stream;
 use tonic::{Status, Streaming};
 
@@ -13,7 +13,7 @@ use crate::{
     codec::json::{self, Strictness},
     config::Limits,
     error::Error,
-    invocation::Invoker,
+    invocation::{Invocation, Invoker},
     proto::{
         InvokeJsonRequest, InvokeJsonResponse, InvokeJsonStreamEnd, InvokeJsonStreamRequest,
         InvokeJsonStreamResponse, JsonMode, invoke_json_stream_request::Message as Received,
@@ -23,8 +23,6 @@ use crate::{
 
 /// Time to read one byte of text, or to write it.
 const TIME_PER_BYTE: Duration = Duration::from_nanos(3);
-/// Text that is read in less than this is read on the spot, instead of on another thread.
-const TIME_OF_HANDING_OVER: Duration = Duration::from_micros(10);
 /// Bytes in one message of a streamed answer.
 const PIECE: usize = 256 * 1024;
 /// Bytes of a message around its piece, and some to spare.
@@ -81,8 +79,6 @@ fn strictness(field: &str, mode: i32) -> Result<Strictness, Error> {
 }
 
 /// Reads the arguments, runs the kernel and writes its results.
-///
-/// Only the arguments tell what the kernel costs, so reading them is a job of its own.
 async fn invoke(
     invoker: &Invoker,
     call: &Call,
@@ -91,24 +87,18 @@ async fn invoke(
     strictness: Strictness,
 ) -> Result<Bytes, Error> {
     let spec = kernel.spec();
-    call.note_kernel(spec.name);
-    let cost_of_text = TIME_PER_BYTE * u32::try_from(body.len()).unwrap_or(u32::MAX);
-    let read = move || json::read_arguments(spec, &body, strictness);
-    let arguments = if cost_of_text <= TIME_OF_HANDING_OVER {
-        read()?
-    } else {
-        let job = move |_: &Context| Ok(read()?);
-        invoker.execute(call, spec.name, cost_of_text, job).await?
+    let invocation = Invocation {
+        kernel,
+        cost_of_form: cost_of_text(body.len()),
+        read: move || Ok((json::read_arguments(spec, &body, strictness)?, ())),
+        write: move |results: Vec<Value>, ()| Bytes::from(json::write_results(spec, &results)),
     };
-    let count = arguments.values().iter().map(Value::element_count).max();
-    call.note_count(count.unwrap_or(0));
-    let cost = kernel.cost(&arguments) + cost_of_text;
-    let job = move |context: &Context| {
-        let results = kernel.run(arguments, context)?;
-        context.check()?;
-        Ok(Bytes::from(json::write_results(spec, &results)))
-    };
-    invoker.execute(call, spec.name, cost, job).await
+    invoker.invoke(call, invocation).await
+}
+
+/// Estimates how long it takes to read so many bytes of text.
+pub(super) fn cost_of_text(bytes: usize) -> Duration {
+    TIME_PER_BYTE * u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
 /// Joins the chunks of a stream up to its end marker.

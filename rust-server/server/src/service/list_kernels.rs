@@ -1,10 +1,13 @@
 //! `ListKernels`: the catalogue, described.
 
-use offgil_kernels::{Catalogue, ElementType, Kernel, Parameter, ResultSpec, ValueType};
+use offgil_kernels::{Catalogue, Kernel, Literal, Parameter, ResultSpec, ValueType};
 
-use crate::proto::{
-    ElementType as ProtoElementType, KernelDescription, ListKernelsResponse, ParameterDescription,
-    ResultDescription, ValueType as ProtoValueType,
+use crate::{
+    codec::arrays::element_to_proto,
+    proto::{
+        KernelDescription, ListKernelsResponse, ParameterDescription, ResultDescription,
+        ValueType as ProtoValueType,
+    },
 };
 
 pub(super) fn answer(catalogue: &Catalogue) -> ListKernelsResponse {
@@ -21,6 +24,7 @@ fn describe(kernel: &dyn Kernel) -> KernelDescription {
         documentation: spec.documentation.into(),
         parameters: spec.parameters.iter().map(parameter).collect(),
         results: spec.results.iter().map(result).collect(),
+        example_json: spec.example.into(),
     }
 }
 
@@ -29,10 +33,23 @@ fn parameter(parameter: &Parameter) -> ParameterDescription {
         name: parameter.name.into(),
         documentation: parameter.documentation.into(),
         r#type: Some(value_type(parameter.value_type)),
-        default_json: parameter.default.map(|number| number.to_string()),
-        minimum_json: parameter.minimum.map(|number| number.to_string()),
-        maximum_json: parameter.maximum.map(|number| number.to_string()),
+        default_json: parameter.default.map(json),
+        minimum_json: parameter.minimum.map(json),
+        maximum_json: parameter.maximum.map(json),
+        choices: parameter.choices.iter().map(|x| (*x).to_owned()).collect(),
+        variadic: parameter.variadic,
     }
+}
+
+/// Returns a literal as JSON text.
+fn json(literal: Literal) -> String {
+    let json = match literal {
+        Literal::Bool(truth) => truth.into(),
+        Literal::Int(number) => number.into(),
+        Literal::Float(number) => number.into(),
+        Literal::String(text) => serde_json::Value::from(text),
+    };
+    json.to_string()
 }
 
 fn result(result: &ResultSpec) -> ResultDescription {
@@ -44,11 +61,8 @@ fn result(result: &ResultSpec) -> ResultDescription {
 }
 
 fn value_type(value_type: ValueType) -> ProtoValueType {
-    let element = match value_type.element {
-        ElementType::Int64 => ProtoElementType::Int64,
-    };
     ProtoValueType {
-        element: element.into(),
-        rank: value_type.rank,
+        element: element_to_proto(value_type.element).into(),
+        rank: u32::try_from(value_type.rank).unwrap_or(u32::MAX),
     }
 }

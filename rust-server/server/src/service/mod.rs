@@ -1,6 +1,12 @@
 //! The RPCs: decode, validate, run, encode. One file an RPC, or two that differ in framing only.
 
-use std::pin::Pin;
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use bytes::Bytes;
 use prost::Message;
@@ -15,15 +21,21 @@ use crate::{
     error::Error,
     invocation::Invoker,
     proto::{
-        self, BatchSumSquaresRequest, BatchSumSquaresResponse, InvokeJsonRequest,
-        InvokeJsonResponse, InvokeJsonStreamRequest, InvokeJsonStreamResponse, ListKernelsRequest,
-        ListKernelsResponse, ProcessNumbersRequest, ProcessNumbersResponse,
-        ProcessNumbersStreamRequest, ProcessNumbersStreamResponse, SumSquaresRequest,
-        SumSquaresResponse,
+        self, BatchSumSquaresRequest, BatchSumSquaresResponse, InvokeInferenceRequest,
+        InvokeInferenceResponse, InvokeJsonRequest, InvokeJsonResponse, InvokeJsonStreamRequest,
+        InvokeJsonStreamResponse, InvokeRequest, InvokeResponse, InvokeStructRequest,
+        InvokeStructResponse, ListKernelsRequest, ListKernelsResponse, ProcessNumbersRequest,
+        ProcessNumbersResponse, ProcessNumbersStreamRequest, ProcessNumbersStreamResponse,
+        SumSquaresRequest, SumSquaresResponse,
         compute_service_server::{ComputeService, ComputeServiceServer, SERVICE_NAME},
+        inference::grpc_inference_service_server::{
+            GrpcInferenceServiceServer, SERVICE_NAME as INFERENCE_SERVICE_NAME,
+        },
     },
 };
 
+mod inference;
+mod invoke;
 mod invoke_json;
 mod list_kernels;
 pub mod probe;
@@ -31,11 +43,20 @@ mod process_numbers;
 mod process_numbers_stream;
 mod sum_squares;
 
+use inference::Inference;
+
 type ResponseStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// Tells health checks whether this server wants calls.
 #[derive(Clone, Debug)]
-pub struct Health(HealthReporter);
+pub struct Health {
+    reporter: HealthReporter,
+    readiness: Readiness,
+}
+
+/// Whether this server wants calls.
+#[derive(Clone, Debug, Default)]
+struct Readiness(Arc<AtomicBool>);
 
 /// Answers the RPCs of `offgil.v1.ComputeService`.
 #[derive(Debug)]
@@ -61,10 +82,20 @@ pub fn routes(invoker: Invoker, limits: Limits) -> (Routes, Health) {
             // The details of errors, so that grpcurl can show them.
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
+    let readiness = Readiness::default();
+    let inference = Inference {
+        invoker: invoker.clone(),
+        limits,
+        readiness: readiness.clone(),
+    };
+    let inference = GrpcInferenceServiceServer::new(inference)
+        .max_decoding_message_size(limits.max_message_bytes)
+        .max_encoding_message_size(limits.max_message_bytes);
     let compute = ComputeServiceServer::new(Compute { invoker, limits })
         .max_decoding_message_size(limits.max_message_bytes)
         .max_encoding_message_size(limits.max_message_bytes);
     let routes = Routes::new(compute)
+        .add_service(inference)
         .add_service(health_server)
         .add_service(reflection().build_v1().expect("the descriptors are sound"))
         .add_service(
@@ -73,7 +104,11 @@ pub fn routes(invoker: Invoker, limits: Limits) -> (Routes, Health) {
                 .expect("the descriptors are sound"),
         )
         .prepare();
-    (routes, Health(reporter))
+    let health = Health {
+        reporter,
+        readiness,
+    };
+    (routes, health)
 }
 
 // === impl Health ===
@@ -86,9 +121,18 @@ impl Health {
         } else {
             ServingStatus::NotServing
         };
-        for service in ["", SERVICE_NAME] {
-            self.0.set_service_status(service, status).await;
+        self.readiness.0.store(serving, Ordering::Relaxed);
+        for service in ["", SERVICE_NAME, INFERENCE_SERVICE_NAME] {
+            self.reporter.set_service_status(service, status).await;
         }
+    }
+}
+
+// === impl Readiness ===
+
+impl Readiness {
+    fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -132,6 +176,33 @@ impl ComputeService for Compute {
         let (call, requests) = open(request);
         let stream = process_numbers_stream::answer(self.invoker.clone(), call, requests).await?;
         Ok(Response::new(Box::pin(stream)))
+    }
+
+    async fn invoke(
+        &self,
+        request: Request<InvokeRequest>,
+    ) -> Result<Response<InvokeResponse>, Status> {
+        let (call, request) = open(request);
+        let response = invoke::answer(&self.invoker, &call, request).await?;
+        respond(response, self.limits)
+    }
+
+    async fn invoke_struct(
+        &self,
+        request: Request<InvokeStructRequest>,
+    ) -> Result<Response<InvokeStructResponse>, Status> {
+        let (call, request) = open(request);
+        let response = invoke::answer_struct(&self.invoker, &call, request).await?;
+        respond(response, self.limits)
+    }
+
+    async fn invoke_inference(
+        &self,
+        request: Request<InvokeInferenceRequest>,
+    ) -> Result<Response<InvokeInferenceResponse>, Status> {
+        let (call, request) = open(request);
+        let response = inference::infer::answer_rest(&self.invoker, &call, request).await?;
+        respond(response, self.limits)
     }
 
     async fn invoke_json(

@@ -2,19 +2,21 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use offgil_kernels::{
-    Arguments, Context, Kernel, KernelError, Value,
-    process_numbers::{DEFAULT_ROUNDS, ProcessNumbers},
+    ArgumentFault, Buffer, Context, Kernel, KernelError, Literal,
+    builtin::process_numbers::{DEFAULT_ROUNDS, MAX_ROUNDS, ProcessNumbers, process_numbers},
 };
 
 use crate::{
     call::Call,
-    codec::packed,
     error::Error,
-    invocation::Invoker,
+    invocation::{Invoker, JobError},
     proto::{ProcessNumbersRequest, ProcessNumbersResponse},
 };
 
+/// Bytes of one packed number.
+pub(super) const WIDTH: usize = 8;
 /// Time to unpack, process and pack one number.
 const TIME_PER_NUMBER: Duration = Duration::from_nanos(10);
 
@@ -28,12 +30,9 @@ pub(super) async fn answer(
     call.note_kernel(name);
     match (request.packed_numbers, request.numbers) {
         (Some(packed), numbers) if numbers.is_empty() => {
-            let count = packed.len() / packed::WIDTH;
+            let count = packed.len() / WIDTH;
             call.note_count(count);
-            let job = move |context: &Context| {
-                let numbers = packed::unpack("packed_numbers", &packed)?;
-                Ok(packed::pack(&process(numbers, rounds, context)?))
-            };
+            let job = move |context: &Context| process_packed(packed, rounds, context);
             let packed_results = invoker.execute(call, name, cost(count), job).await?;
             Ok(ProcessNumbersResponse {
                 results: vec![],
@@ -65,20 +64,24 @@ pub(super) fn cost(count: usize) -> Duration {
     TIME_PER_NUMBER * u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-/// Runs the kernel on `numbers`, and returns what it made of them.
-pub(super) fn process(
-    numbers: Vec<i64>,
+/// Runs the kernel on packed numbers, and packs what it made of them.
+pub(super) fn process_packed(
+    packed: Bytes,
     rounds: u32,
     context: &Context,
-) -> Result<Vec<i64>, KernelError> {
-    let named = [
-        ("numbers", Value::Int64Vector(numbers)),
-        ("rounds", Value::Int64(rounds.into())),
-    ];
-    let arguments = Arguments::bind(ProcessNumbers.spec(), named)?;
-    let results = ProcessNumbers.run(arguments, context)?;
-    match <[Value; 2]>::try_from(results) {
-        Ok([_, Value::Int64Vector(processed)]) => Ok(processed),
-        other => unreachable!("process_numbers gives a count and a vector, not {other:?}"),
+) -> Result<Bytes, JobError> {
+    let numbers = Buffer::<i64>::from_bytes(packed);
+    let mut numbers = numbers
+        .map_err(|fault| Error::field("packed_numbers", "bytes_length", fault.to_string()))?;
+    let processed = process(numbers.take(), rounds, context)?;
+    Ok(Buffer::Owned(processed).into_bytes())
+}
+
+/// Runs the kernel on `numbers`, and returns what it made of them.
+fn process(numbers: Vec<i64>, rounds: u32, context: &Context) -> Result<Vec<i64>, KernelError> {
+    if rounds > MAX_ROUNDS {
+        let maximum = Literal::Int(MAX_ROUNDS.into());
+        return Err(ArgumentFault::TooLarge { maximum }.at("rounds").into());
     }
+    Ok(process_numbers(context, numbers, rounds.into())?.processed_result)
 }

@@ -3,15 +3,14 @@
 use bytes::Bytes;
 use offgil_kernels::{
     Context, Kernel,
-    process_numbers::{DEFAULT_ROUNDS, MAX_ROUNDS, ProcessNumbers},
+    builtin::process_numbers::{DEFAULT_ROUNDS, MAX_ROUNDS, ProcessNumbers},
 };
 use tokio_stream::Stream;
 use tonic::{Status, Streaming};
 
-use super::process_numbers::{cost, process};
+use super::process_numbers::{WIDTH, cost, process_packed};
 use crate::{
     call::Call,
-    codec::packed,
     error::Error,
     invocation::Invoker,
     proto::{
@@ -84,12 +83,9 @@ impl Dataset {
     }
 
     async fn chunk(&mut self, chunk: Bytes) -> Result<Bytes, Error> {
-        let count = chunk.len() / packed::WIDTH;
+        let count = chunk.len() / WIDTH;
         let rounds = self.rounds;
-        let job = move |context: &Context| {
-            let numbers = packed::unpack("packed_numbers", &chunk)?;
-            Ok(packed::pack(&process(numbers, rounds, context)?))
-        };
+        let job = move |context: &Context| process_packed(chunk, rounds, context);
         let name = ProcessNumbers.spec().name;
         let results = self
             .invoker

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use offgil_kernels::{
     Context, Kernel, KernelError,
-    sum_squares::{SumSquares, sum_squares},
+    builtin::sum_squares::{SumSquares, exact_sum},
 };
 
 use crate::{
@@ -32,7 +32,7 @@ pub(super) async fn answer(
     let name = SumSquares.spec().name;
     call.note_kernel(name);
     call.note_count(2);
-    let job = move |_: &Context| Ok(sum_squares(a, b)?);
+    let job = move |_: &Context| Ok(exact_sum(a, b)?);
     let cost = TIME_PER_PAIR;
     let sum_of_squares = invoker.execute(call, name, cost, job).await?;
     Ok(SumSquaresResponse { sum_of_squares })
@@ -55,11 +55,7 @@ pub(super) async fn answer_batch(
         let mut outcomes = Vec::with_capacity(pairs.len());
         for chunk in pairs.chunks(CHUNK) {
             context.check()?;
-            outcomes.extend(
-                chunk
-                    .iter()
-                    .map(|pair| outcome(sum_squares(pair.a, pair.b))),
-            );
+            outcomes.extend(chunk.iter().map(|pair| outcome(exact_sum(pair.a, pair.b))));
         }
         Ok(outcomes)
     };

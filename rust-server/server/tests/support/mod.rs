@@ -23,7 +23,7 @@ use hyper_util::{
 use offgil_server::{
     Config, Server,
     config::Flags,
-    kernels::{Arguments, Catalogue, Context, Kernel, KernelError, KernelSpec, Value},
+    kernels::{Arguments, KernelSpec, Value, prelude::*},
     proto::{InvokeJsonRequest, compute_service_client::ComputeServiceClient},
     server::Outcome,
 };
@@ -70,6 +70,7 @@ impl TestServer {
         let blocked = Blocked::default();
         let catalogue = Catalogue::built_in()
             .with(Panics)
+            .with(Fails)
             .with(Block(blocked.clone()));
         let server = Server::bind(config, catalogue).expect("a free port");
         let address = server.tcp_address().expect("it listens on TCP");
@@ -160,26 +161,16 @@ pub fn reason(status: &Status) -> (Code, String) {
     (status.code(), info.reason)
 }
 
-/// A kernel with a defect.
-struct Panics;
+/// Panics.
+#[kernel]
+fn panics() -> i64 {
+    panic!("on purpose")
+}
 
-impl Kernel for Panics {
-    fn spec(&self) -> &'static KernelSpec {
-        &KernelSpec {
-            name: "panics",
-            documentation: "Panics.",
-            parameters: &[],
-            results: &[],
-        }
-    }
-
-    fn cost(&self, _: &Arguments) -> Duration {
-        Duration::ZERO
-    }
-
-    fn run(&self, _: Arguments, _: &Context) -> Result<Vec<Value>, KernelError> {
-        panic!("on purpose")
-    }
+/// Reports an error.
+#[kernel]
+fn fails(message: &str) -> Result<i64, KernelError> {
+    Err(KernelError::failed(message))
 }
 
 /// A kernel that goes on until it is released or told to stop.
@@ -190,6 +181,7 @@ impl Kernel for Block {
         &KernelSpec {
             name: "block",
             documentation: "Goes on until it is released or told to stop.",
+            example: "",
             parameters: &[],
             results: &[],
         }

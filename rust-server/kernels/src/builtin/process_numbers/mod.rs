@@ -64,7 +64,11 @@ pub fn process_numbers(
 /// # Panics
 ///
 /// Panics if `rounds` is over [`MAX_ROUNDS`].
-pub fn process_in_place(numbers: &mut [i64], rounds: u32, context: &Context) -> Result<(), Stopped> {
+pub fn process_in_place(
+    numbers: &mut [i64],
+    rounds: u32,
+    context: &Context,
+) -> Result<(), Stopped> {
     assert!(rounds <= MAX_ROUNDS, "at most {MAX_ROUNDS} rounds");
     let rounds = Rounds::new(rounds);
     numbers.par_chunks_mut(CHUNK).try_for_each(|chunk| {

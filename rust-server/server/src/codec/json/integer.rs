@@ -2,21 +2,27 @@
 
 use std::{cell::Cell, fmt};
 
-use offgil_kernels::{ArgumentFault, ValueType};
+use offgil_kernels::{ArgumentFault, ElementType, Literal, ValueType};
 use serde::{
     Deserializer,
     de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use super::Strictness;
+use super::Reading;
 
 /// 2⁶³, the least float over every signed 64-bit integer.
 const OVER_MAXIMUM: f64 = 9_223_372_036_854_775_808.0;
+const TOO_LARGE: ArgumentFault = ArgumentFault::TooLarge {
+    maximum: Literal::Int(i64::MAX),
+};
+const TOO_SMALL: ArgumentFault = ArgumentFault::TooSmall {
+    minimum: Literal::Int(i64::MIN),
+};
 
 /// Reads one integer, and notes its fault if it has one.
 #[derive(Clone, Copy)]
 pub(super) struct Integer<'a> {
-    pub(super) strictness: Strictness,
+    pub(super) reading: Reading,
     pub(super) fault: &'a Cell<Option<ArgumentFault>>,
 }
 
@@ -30,15 +36,16 @@ impl Integer<'_> {
 
     fn wrong_type<E: Error>(&self) -> Result<i64, E> {
         self.refuse(ArgumentFault::WrongType {
-            expected: ValueType::INT64,
+            expected: ValueType::scalar(ElementType::Int64),
+            given: None,
         })
     }
 
     /// Returns `number` where reading is lax, else the error of a wrong type.
     fn if_lax<E: Error>(&self, number: i64) -> Result<i64, E> {
-        match self.strictness {
-            Strictness::Lax => Ok(number),
-            Strictness::Strict => self.wrong_type(),
+        match self.reading {
+            Reading::Lax => Ok(number),
+            Reading::Strict => self.wrong_type(),
         }
     }
 }
@@ -65,7 +72,7 @@ impl<'de> Visitor<'de> for Integer<'_> {
     fn visit_u64<E: Error>(self, number: u64) -> Result<i64, E> {
         match i64::try_from(number) {
             Ok(number) => Ok(number),
-            Err(_) => self.refuse(ArgumentFault::TooLarge { maximum: i64::MAX }),
+            Err(_) => self.refuse(TOO_LARGE),
         }
     }
 
@@ -75,10 +82,10 @@ impl<'de> Visitor<'de> for Integer<'_> {
         if number.fract() != 0.0 {
             self.refuse(ArgumentFault::Fraction)
         } else if number >= OVER_MAXIMUM {
-            self.refuse(ArgumentFault::TooLarge { maximum: i64::MAX })
+            self.refuse(TOO_LARGE)
         } else if number <= -OVER_MAXIMUM {
             // −2⁶³ itself comes here only as what a smaller integer was rounded to, or as a float.
-            self.refuse(ArgumentFault::TooSmall { minimum: i64::MIN })
+            self.refuse(TOO_SMALL)
         } else if number == 0.0 && number.is_sign_negative() {
             Ok(0)
         } else {
@@ -92,7 +99,7 @@ impl<'de> Visitor<'de> for Integer<'_> {
 
     /// Accepts plain digits only; of the other forms that pydantic knows the caller may ask pydantic.
     fn visit_str<E: Error>(self, text: &str) -> Result<i64, E> {
-        if self.strictness == Strictness::Strict {
+        if self.reading == Reading::Strict {
             return self.wrong_type();
         }
         let digits = text.strip_prefix('-').unwrap_or(text);

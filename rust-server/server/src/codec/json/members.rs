@@ -10,11 +10,20 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::Strictness;
+use super::{Reading, Strictness};
 use crate::error::Error;
 
 /// Bytes of a member's name that an error repeats.
 const LONGEST_NAME: usize = 64;
+
+/// The text of arguments.
+#[derive(Debug, Default)]
+pub(super) struct Picked<'a> {
+    /// For each parameter that is not variadic.
+    pub(super) fixed: Vec<Option<&'a RawValue>>,
+    /// For the variadic parameter, with the names that the caller chose.
+    pub(super) named: Vec<(String, &'a RawValue)>,
+}
 
 /// Picks, for each parameter of a kernel, the text of its argument in the object that `text` is.
 ///
@@ -26,7 +35,7 @@ pub(super) fn pick<'a>(
     spec: &KernelSpec,
     text: &'a [u8],
     strictness: Strictness,
-) -> Result<Vec<Option<&'a RawValue>>, Error> {
+) -> Result<Picked<'a>, Error> {
     // At once for all of it, since what is passed over is not looked at so closely.
     let text = str::from_utf8(text).map_err(|error| Error::Json {
         position: error.valid_up_to(),
@@ -77,13 +86,23 @@ struct Members<'s> {
     strictness: Strictness,
 }
 
-/// Reads the name of a member: the parameter it is for, or the beginning of the name if there is none.
+/// Reads the name of a member.
 struct Name<'s>(&'s KernelSpec);
+
+/// What a member is for.
+enum Member {
+    /// For the parameter at a position.
+    Parameter(usize),
+    /// For the variadic parameter.
+    Named(String),
+    /// For nothing.
+    Unknown(ArgumentError),
+}
 
 // === impl Members ===
 
 impl<'de> DeserializeSeed<'de> for Members<'_> {
-    type Value = Result<Vec<Option<&'de RawValue>>, ArgumentError>;
+    type Value = Result<Picked<'de>, ArgumentError>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_map(self)
@@ -91,7 +110,7 @@ impl<'de> DeserializeSeed<'de> for Members<'_> {
 }
 
 impl<'de> Visitor<'de> for Members<'_> {
-    type Value = Result<Vec<Option<&'de RawValue>>, ArgumentError>;
+    type Value = Result<Picked<'de>, ArgumentError>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
@@ -99,20 +118,27 @@ impl<'de> Visitor<'de> for Members<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let Self { spec, strictness } = self;
-        let mut picked = vec![None; spec.parameters.len()];
+        let mut picked = Picked {
+            fixed: vec![None; spec.parameters.len() - usize::from(spec.variadic().is_some())],
+            named: vec![],
+        };
         let mut misplaced = None;
-        while let Some(name) = map.next_key_seed(Name(spec))? {
-            let fault = match name {
-                Ok(parameter) => {
-                    let earlier = picked[parameter].replace(map.next_value()?);
-                    earlier.map(|_| ArgumentFault::Repeated.at(spec.parameters[parameter].name))
+        while let Some(member) = map.next_key_seed(Name(spec))? {
+            let fault = match member {
+                Member::Parameter(position) => {
+                    let earlier = picked.fixed[position].replace(map.next_value()?);
+                    earlier.map(|_| ArgumentFault::Repeated.at(spec.parameters[position].name))
                 }
-                Err(unknown) => {
+                Member::Named(name) => {
+                    let value = map.next_value()?;
+                    picked.put_named(name, value)
+                }
+                Member::Unknown(fault) => {
                     map.next_value::<IgnoredAny>()?;
-                    Some(unknown)
+                    Some(fault)
                 }
             };
-            if strictness == Strictness::Strict {
+            if strictness.members == Reading::Strict {
                 misplaced = misplaced.or(fault);
             }
         }
@@ -120,10 +146,28 @@ impl<'de> Visitor<'de> for Members<'_> {
     }
 }
 
+// === impl Picked ===
+
+impl<'a> Picked<'a> {
+    /// Keeps the argument of a variadic parameter; returns the fault if it is not the first of its name.
+    fn put_named(&mut self, name: String, value: &'a RawValue) -> Option<ArgumentError> {
+        match self.named.iter_mut().find(|(earlier, _)| *earlier == name) {
+            Some(earlier) => {
+                earlier.1 = value;
+                Some(ArgumentFault::Repeated.at(name))
+            }
+            None => {
+                self.named.push((name, value));
+                None
+            }
+        }
+    }
+}
+
 // === impl Name ===
 
 impl<'de> DeserializeSeed<'de> for Name<'_> {
-    type Value = Result<usize, ArgumentError>;
+    type Value = Member;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_str(self)
@@ -131,7 +175,7 @@ impl<'de> DeserializeSeed<'de> for Name<'_> {
 }
 
 impl Visitor<'_> for Name<'_> {
-    type Value = Result<usize, ArgumentError>;
+    type Value = Member;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the name of a member")
@@ -139,10 +183,13 @@ impl Visitor<'_> for Name<'_> {
 
     fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Self::Value, E> {
         let Self(spec) = self;
-        let position = spec.parameters.iter().position(|p| p.name == name);
-        Ok(position.ok_or_else(|| {
-            let beginning = &name[..name.floor_char_boundary(LONGEST_NAME)];
-            arguments::unknown(spec).at(beginning.to_owned())
-        }))
+        Ok(match spec.parameter(name) {
+            Some((position, _)) => Member::Parameter(position),
+            None if spec.variadic().is_some() => Member::Named(name.to_owned()),
+            None => {
+                let beginning = &name[..name.floor_char_boundary(LONGEST_NAME)];
+                Member::Unknown(arguments::unknown(spec, name).at(beginning.to_owned()))
+            }
+        })
     }
 }

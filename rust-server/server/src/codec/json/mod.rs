@@ -1,25 +1,37 @@
 //! JSON objects of arguments and results.
 //!
 //! Reading goes in two steps: [`members`] checks the syntax of the whole text and picks the raw members that
-//! parameters ask for; [`read`] turns them into values. So a syntax error
-//! anywhere comes before a type error anywhere, as in Python web frameworks. [`integer`] knows what
-//! counts as an integer, [`mod@write`] puts results into text.
+//! parameters ask for; [`read`] turns them into values, with [`mod@array`] for lists. So a syntax error anywhere
+//! comes before a type error anywhere, as in Python web frameworks. [`integer`] and [`scalar`] know what counts
+//! as a number, [`mod@write`] puts results into text.
 
 use offgil_kernels::{Arguments, KernelSpec};
 
 use crate::{error::Error, proto::JsonMode};
 
+mod array;
 mod integer;
 mod members;
 mod read;
+mod scalar;
 mod write;
 
-pub use write::write_results;
+pub use array::read_tensor;
+pub use write::{write_data, write_results};
 
 /// How strictly arguments are read; see `JsonMode` of the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Strictness {
-    /// Every member is known and given once, an integer is written as one.
+pub struct Strictness {
+    /// Whether every member must be known and given once.
+    pub members: Reading,
+    /// Whether an integer must be written as one.
+    pub integers: Reading,
+}
+
+/// One or the other way of reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// To the letter.
     Strict,
     /// As Python web frameworks read a body.
     Lax,
@@ -37,17 +49,35 @@ pub fn read_arguments(
     strictness: Strictness,
 ) -> Result<Arguments, Error> {
     let picked = members::pick(spec, text, strictness)?;
-    let named = read::values(spec, &picked, strictness)?;
+    let named = read::values(spec, &picked, strictness.integers)?;
     Ok(Arguments::bind(spec, named)?)
 }
 
 // === impl Strictness ===
 
+impl Strictness {
+    /// To the letter.
+    pub const STRICT: Self = Self {
+        members: Reading::Strict,
+        integers: Reading::Strict,
+    };
+    /// As Python web frameworks read a body.
+    pub const LAX: Self = Self {
+        members: Reading::Lax,
+        integers: Reading::Lax,
+    };
+    /// As people write: a long integer may be a string of digits.
+    pub const DIGITS: Self = Self {
+        members: Reading::Strict,
+        integers: Reading::Lax,
+    };
+}
+
 impl From<JsonMode> for Strictness {
     fn from(mode: JsonMode) -> Self {
         match mode {
-            JsonMode::Unspecified | JsonMode::Strict => Self::Strict,
-            JsonMode::Lax => Self::Lax,
+            JsonMode::Unspecified | JsonMode::Strict => Self::STRICT,
+            JsonMode::Lax => Self::LAX,
         }
     }
 }

@@ -1,21 +1,18 @@
 //! Turns the members of an object into the values that a kernel's parameters ask for.
 
-use std::{cell::Cell, fmt};
-
 use offgil_kernels::{
-    ArgumentError, ArgumentFault, ElementType, KernelSpec, Parameter, Value, ValueType,
+    ArgumentError, ArgumentFault, ElementType, KernelSpec, Parameter, Scalar, Value, ValueType,
 };
-use serde::{
-    Deserializer,
-    de::{DeserializeSeed, SeqAccess, Visitor},
-};
+use serde::de::DeserializeSeed;
 use serde_json::value::RawValue;
 
-use super::{Strictness, integer::Integer};
-
-/// Bytes of text for one number, for a first guess at the length of a list: too short a guess costs a
-/// copy, too long a guess costs memory.
-const TYPICAL_NUMBER: usize = 8;
+use super::{
+    Reading,
+    array::array,
+    integer::Integer,
+    members::Picked,
+    scalar::{Fault, Float, Text, Truth},
+};
 
 /// Reads the arguments of a kernel from the members that were picked for its parameters.
 ///
@@ -24,114 +21,61 @@ const TYPICAL_NUMBER: usize = 8;
 /// [`ArgumentError`] for the first parameter whose argument is of a wrong type.
 pub(super) fn values(
     spec: &KernelSpec,
-    picked: &[Option<&RawValue>],
-    strictness: Strictness,
-) -> Result<Vec<(&'static str, Value)>, ArgumentError> {
-    let given = spec.parameters.iter().zip(picked);
-    given
-        .filter_map(|(parameter, raw)| Some((parameter, (*raw)?)))
-        .map(|(parameter, raw)| Ok((parameter.name, value(parameter, raw, strictness)?)))
+    picked: &Picked<'_>,
+    reading: Reading,
+) -> Result<Vec<(String, Value)>, ArgumentError> {
+    let fixed = spec.parameters.iter().zip(&picked.fixed);
+    let fixed = fixed.filter_map(|(parameter, raw)| Some((parameter, parameter.name, (*raw)?)));
+    let variadic = picked.named.iter().filter_map(|(name, raw)| {
+        let parameter = spec.variadic()?;
+        Some((parameter, name.as_str(), *raw))
+    });
+    fixed
+        .chain(variadic)
+        .map(|(parameter, name, raw)| Ok((name.to_owned(), value(parameter, name, raw, reading)?)))
         .collect()
 }
 
 fn value(
     parameter: &Parameter,
+    path: &str,
     raw: &RawValue,
-    strictness: Strictness,
+    reading: Reading,
 ) -> Result<Value, ArgumentError> {
-    let ValueType { element, rank } = parameter.value_type;
-    match (element, rank) {
-        (ElementType::Int64, 0) => integer(parameter, raw, strictness),
-        (ElementType::Int64, _) => integers(parameter, raw, strictness),
+    let expected = parameter.value_type;
+    if expected.rank > 0 {
+        return array(path, raw, expected, reading);
     }
-}
-
-fn integer(
-    parameter: &Parameter,
-    raw: &RawValue,
-    strictness: Strictness,
-) -> Result<Value, ArgumentError> {
-    let fault = Cell::new(None);
-    let number = Integer {
-        strictness,
+    let fault = Fault::default();
+    let integer = Integer {
+        reading,
         fault: &fault,
     };
-    let read = number.deserialize(raw);
-    read.map(Value::Int64).map_err(|error| {
-        let fault = fault.take().unwrap_or_else(|| unread(&error));
-        fault.at(parameter.name)
+    let read = match expected.element {
+        ElementType::Bool => Truth(&fault).deserialize(raw).map(Scalar::Bool),
+        ElementType::UInt8 | ElementType::Int32 | ElementType::Int64 => {
+            integer.deserialize(raw).map(Scalar::Int64)
+        }
+        ElementType::Float32 | ElementType::Float64 => {
+            Float(&fault).deserialize(raw).map(Scalar::Float64)
+        }
+        ElementType::String => Text(&fault).deserialize(raw).map(Scalar::String),
+    };
+    read.map(Value::Scalar).map_err(|error| {
+        let fault = fault.take().unwrap_or_else(|| unread(&error, expected));
+        fault.at(path.to_owned())
     })
 }
 
-fn integers(
-    parameter: &Parameter,
-    raw: &RawValue,
-    strictness: Strictness,
-) -> Result<Value, ArgumentError> {
-    let list = Integers {
-        strictness,
-        guess: raw.get().len() / TYPICAL_NUMBER,
-        fault: Cell::new(None),
-        index: Cell::new(None),
-    };
-    let read = raw.deserialize_seq(&list);
-    read.map(Value::Int64Vector)
-        .map_err(|error| match list.index.get() {
-            Some(index) => {
-                let fault = list.fault.take().unwrap_or_else(|| unread(&error));
-                fault.at(format!("{}[{index}]", parameter.name))
-            }
-            None => ArgumentFault::WrongType {
-                expected: parameter.value_type,
-            }
-            .at(parameter.name),
-        })
-}
-
 /// Returns the fault behind an error that serde raised itself, in text whose syntax is known to be sound: a
-/// number that no float can hold, or a string whose escapes are no text.
-fn unread(error: &serde_json::Error) -> ArgumentFault {
+/// number that no float can hold, a string whose escapes are no text, or a value of another kind.
+pub(super) fn unread(error: &serde_json::Error, expected: ValueType) -> ArgumentFault {
     if error.to_string().starts_with("number out of range") {
         ArgumentFault::NotFinite
-    } else if error.is_syntax() {
+    } else if error.is_syntax() && expected.element.integer_range().is_some() {
         ArgumentFault::UnparsableInteger
     } else {
-        ArgumentFault::WrongType {
-            expected: ValueType::INT64,
-        }
-    }
-}
-
-/// Reads a list of integers, and notes which element is at fault.
-struct Integers {
-    strictness: Strictness,
-    guess: usize,
-    fault: Cell<Option<ArgumentFault>>,
-    index: Cell<Option<usize>>,
-}
-
-impl<'de> Visitor<'de> for &Integers {
-    type Value = Vec<i64>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of integers")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Vec<i64>, A::Error> {
-        let mut numbers = Vec::with_capacity(self.guess);
-        loop {
-            let element = Integer {
-                strictness: self.strictness,
-                fault: &self.fault,
-            };
-            match elements.next_element_seed(element) {
-                Ok(Some(number)) => numbers.push(number),
-                Ok(None) => return Ok(numbers),
-                Err(error) => {
-                    self.index.set(Some(numbers.len()));
-                    return Err(error);
-                }
-            }
-        }
+        let given = None;
+        ArgumentFault::WrongType { expected, given }
     }
 }

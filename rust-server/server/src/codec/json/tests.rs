@@ -1,6 +1,6 @@
 //! Tests of reading and writing together.
 
-use offgil_kernels::{Catalogue, Value};
+use offgil_kernels::{Catalogue, Scalar, Value};
 use proptest::prelude::*;
 
 use super::*;
@@ -14,14 +14,14 @@ fn read(text: &str, strictness: Strictness) -> Result<Vec<Value>, Error> {
 
 fn numbers(list: &[i64], rounds: i64) -> Result<Vec<Value>, Error> {
     Ok(vec![
-        Value::Int64Vector(list.to_vec()),
-        Value::Int64(rounds),
+        Value::vector(list.to_vec()),
+        Value::Scalar(Scalar::Int64(rounds)),
     ])
 }
 
 /// Returns the field and the kind of the fault that lax reading finds.
 fn fault(text: &str) -> (String, &'static str) {
-    match read(text, Strictness::Lax) {
+    match read(text, Strictness::LAX) {
         Err(Error::Argument { field, kind, .. }) => (field, kind),
         other => panic!("{text} gives {other:?}"),
     }
@@ -29,7 +29,7 @@ fn fault(text: &str) -> (String, &'static str) {
 
 #[test]
 fn reads_arguments_in_any_order_with_defaults() {
-    for strictness in [Strictness::Strict, Strictness::Lax] {
+    for strictness in [Strictness::STRICT, Strictness::LAX] {
         let read = |text| read(text, strictness);
         assert_eq!(read(r#"{"numbers":[1,-2]}"#), numbers(&[1, -2], 1000));
         assert_eq!(
@@ -44,7 +44,7 @@ fn reads_arguments_in_any_order_with_defaults() {
 fn reads_the_whole_range() {
     let text = format!(r#"{{"numbers":[{},{}]}}"#, i64::MIN, i64::MAX);
     assert_eq!(
-        read(&text, Strictness::Strict),
+        read(&text, Strictness::STRICT),
         numbers(&[i64::MIN, i64::MAX], 1000)
     );
 }
@@ -61,19 +61,19 @@ fn coerces_only_when_lax() {
     ] {
         let text = format!(r#"{{"numbers":[{element}]}}"#);
         assert_eq!(
-            read(&text, Strictness::Lax),
+            read(&text, Strictness::LAX),
             numbers(&[number], 1000),
             "{text}"
         );
-        assert!(read(&text, Strictness::Strict).is_err(), "{text}");
+        assert!(read(&text, Strictness::STRICT).is_err(), "{text}");
     }
 }
 
 #[test]
 fn takes_the_last_of_repeated_members_and_ignores_unknown_ones_only_when_lax() {
     let repeated = r#"{"numbers":["x"],"numbers":[1],"unknown":{"a":[null]}}"#;
-    assert_eq!(read(repeated, Strictness::Lax), numbers(&[1], 1000));
-    let strict = |text| match read(text, Strictness::Strict) {
+    assert_eq!(read(repeated, Strictness::LAX), numbers(&[1], 1000));
+    let strict = |text| match read(text, Strictness::STRICT) {
         Err(Error::Argument { field, kind, .. }) => (field, kind),
         other => panic!("{text} gives {other:?}"),
     };
@@ -143,7 +143,7 @@ fn finds_syntax_errors_before_type_errors_and_says_where() {
         (r#"{"numbers":[1]} x"#, 16),
         ("[1", 2),
     ] {
-        match read(text, Strictness::Lax) {
+        match read(text, Strictness::LAX) {
             Err(Error::Json {
                 position: found, ..
             }) => assert!(
@@ -158,18 +158,18 @@ fn finds_syntax_errors_before_type_errors_and_says_where() {
 #[test]
 fn repeats_only_the_beginning_of_an_unknown_name() {
     let text = format!(r#"{{"{}":1,"numbers":[]}}"#, "é".repeat(100_000));
-    match read(&text, Strictness::Strict) {
+    match read(&text, Strictness::STRICT) {
         Err(Error::Argument { field, .. }) => assert_eq!(field, "é".repeat(32)),
         other => panic!("an unknown name gives {other:?}"),
     }
-    assert_eq!(read(&text, Strictness::Lax), numbers(&[], 1000));
+    assert_eq!(read(&text, Strictness::LAX), numbers(&[], 1000));
 }
 
 #[test]
 fn reports_a_syntax_error_behind_an_unknown_member() {
     let text = r#"{"unknown":1,"numbers":[1,]}"#;
     assert!(matches!(
-        read(text, Strictness::Strict),
+        read(text, Strictness::STRICT),
         Err(Error::Json { .. })
     ));
 }
@@ -182,7 +182,7 @@ fn refuses_what_is_no_utf8_also_where_it_is_ignored() {
         .expect("it is built in")
         .spec();
     let text = b"{\"numbers\":[1],\"x\":\"\xff\"}";
-    match read_arguments(spec, text, Strictness::Lax) {
+    match read_arguments(spec, text, Strictness::LAX) {
         Err(Error::Json { position, .. }) => assert_eq!(position, 20),
         other => panic!("it gives {other:?}"),
     }
@@ -192,7 +192,7 @@ fn refuses_what_is_no_utf8_also_where_it_is_ignored() {
 fn survives_deep_nesting() {
     let deep = "[".repeat(1_000_000);
     assert!(matches!(
-        read(&deep, Strictness::Lax),
+        read(&deep, Strictness::LAX),
         Err(Error::Json { .. })
     ));
     let inside = format!(
@@ -200,7 +200,7 @@ fn survives_deep_nesting() {
         "[".repeat(10_000),
         "]".repeat(10_000)
     );
-    assert!(read(&inside, Strictness::Lax).is_err());
+    assert!(read(&inside, Strictness::LAX).is_err());
 }
 
 proptest! {
@@ -209,15 +209,15 @@ proptest! {
         let catalogue = Catalogue::built_in();
         let spec = catalogue.get("process_numbers").expect("it is built in").spec();
         let count = list.len() as i64;
-        let values = [Value::Int64(count), Value::Int64Vector(list.clone())];
+        let values = [Value::Scalar(Scalar::Int64(count)), Value::vector(list.clone())];
         let text = String::from_utf8(write_results(spec, &values)).expect("JSON is UTF-8");
         let written = text.replace("processed_result", "numbers");
-        prop_assert_eq!(read(&written, Strictness::Lax), numbers(&list, 1000));
+        prop_assert_eq!(read(&written, Strictness::LAX), numbers(&list, 1000));
     }
 
     #[test]
     fn never_panics(text in r#"[\[\]{}:,"0-9eE.+\-a-z \n\\]{0,64}"#) {
-        let _ = read(&text, Strictness::Lax);
-        let _ = read(&text, Strictness::Strict);
+        let _ = read(&text, Strictness::LAX);
+        let _ = read(&text, Strictness::STRICT);
     }
 }

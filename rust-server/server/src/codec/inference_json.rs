@@ -1,0 +1,262 @@
+//! The REST form of the Open Inference Protocol: JSON, with binary data behind it if the caller likes.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use offgil_kernels::{Array, ElementType, KernelSpec, Scalar, Value};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{
+    arrays::packed,
+    json::{read_tensor, write_data},
+    shape::checked_shape,
+    tensors::{datatype, element, packed_text, tensor_of, wanted},
+};
+use crate::error::Error;
+
+/// What the results of a request are to look like.
+#[derive(Debug)]
+pub struct ResponseForm {
+    id: Option<String>,
+    /// The positions of the results, and whether they are binary.
+    outputs: Vec<(usize, bool)>,
+}
+
+/// A body, and the length of the JSON at its beginning if binary data follow.
+#[derive(Debug)]
+pub struct Body {
+    /// The bytes.
+    pub bytes: Bytes,
+    /// The length of the JSON at the beginning, if binary data follow.
+    pub header_bytes: Option<usize>,
+}
+
+#[derive(Deserialize)]
+struct Request<'a> {
+    id: Option<String>,
+    #[serde(default, borrow)]
+    inputs: Vec<Input<'a>>,
+    #[serde(default)]
+    outputs: Vec<RequestedOutput>,
+    #[serde(default)]
+    parameters: HashMap<String, serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+struct Input<'a> {
+    name: String,
+    shape: Vec<i64>,
+    datatype: String,
+    #[serde(default)]
+    parameters: InputParameters,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+}
+
+#[derive(Default, Deserialize)]
+struct InputParameters {
+    binary_data_size: Option<usize>,
+}
+
+#[derive(Deserialize)]
+struct RequestedOutput {
+    name: String,
+    #[serde(default)]
+    parameters: OutputParameters,
+}
+
+#[derive(Default, Deserialize)]
+struct OutputParameters {
+    binary_data: Option<bool>,
+}
+
+#[derive(Serialize)]
+struct Response<'a> {
+    model_name: &'a str,
+    model_version: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    outputs: Vec<Output<'a>>,
+}
+
+#[derive(Serialize)]
+struct Output<'a> {
+    name: &'a str,
+    datatype: &'a str,
+    shape: Vec<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameters: Option<BinarySize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<Box<RawValue>>,
+}
+
+#[derive(Serialize)]
+struct BinarySize {
+    binary_data_size: usize,
+}
+
+/// Reads the arguments of a kernel, and what the response is to look like.
+///
+/// # Errors
+///
+/// [`Error::Json`] if the JSON is not well-formed, [`Error::Argument`] if it is no request, or an input is not what
+/// its datatype and shape say.
+pub fn read(spec: &KernelSpec, body: &Body) -> Result<(Vec<(String, Value)>, ResponseForm), Error> {
+    let header_bytes = body.header_bytes.unwrap_or(body.bytes.len());
+    if header_bytes > body.bytes.len() {
+        let message = format!("the body has {} bytes, fewer than that", body.bytes.len());
+        return Err(Error::field("header_bytes", "too_long", message));
+    }
+    let request: Request<'_> =
+        serde_json::from_slice(&body.bytes[..header_bytes]).map_err(|error| refused(&error))?;
+    let mut binary = body.bytes.slice(header_bytes..);
+    let mut values = vec![];
+    for input in &request.inputs {
+        values.push((input.name.clone(), input_value(input, &mut binary)?));
+    }
+    if !binary.is_empty() {
+        let message = format!("{} bytes of binary data belong to no input", binary.len());
+        return Err(Error::field("inputs", "bytes_length", message));
+    }
+    for (name, parameter) in &request.parameters {
+        // Clients put settings of their own among the parameters.
+        if spec
+            .parameter(name)
+            .is_some_and(|(_, p)| p.value_type.rank == 0)
+        {
+            values.push((name.clone(), Value::Scalar(scalar(name, parameter)?)));
+        }
+    }
+    let binary_by_default = request.parameters.get("binary_data_output");
+    let binary_by_default = binary_by_default.and_then(serde_json::Value::as_bool) == Some(true);
+    let positions = wanted(
+        spec,
+        request.outputs.iter().map(|output| output.name.as_str()),
+    )?;
+    let is_binary = |index| {
+        let asked = request
+            .outputs
+            .get(index)
+            .and_then(|output: &RequestedOutput| output.parameters.binary_data);
+        asked.unwrap_or(binary_by_default)
+    };
+    let outputs = positions.into_iter().enumerate();
+    let form = ResponseForm {
+        id: request.id,
+        outputs: outputs
+            .map(|(index, position)| (position, is_binary(index)))
+            .collect(),
+    };
+    Ok((values, form))
+}
+
+/// Writes the results of a kernel.
+pub fn write(spec: &KernelSpec, version: &str, results: Vec<Value>, form: ResponseForm) -> Body {
+    let mut results: Vec<_> = results.into_iter().map(Some).collect();
+    let mut binary = vec![];
+    let mut outputs = vec![];
+    for (position, is_binary) in form.outputs {
+        let result = results[position].take();
+        let (data, shape, _) = tensor_of(result.expect("an output is asked for once"));
+        let mut output = Output {
+            name: spec.results[position].name,
+            datatype: datatype(data.element()),
+            shape,
+            parameters: None,
+            data: None,
+        };
+        if is_binary {
+            let bytes = data.into_bytes();
+            let binary_data_size = bytes.len();
+            output.parameters = Some(BinarySize { binary_data_size });
+            binary.push(bytes);
+        } else {
+            let mut text = vec![];
+            write_data(&mut text, &data);
+            let text = String::from_utf8(text).expect("JSON is UTF-8");
+            output.data = Some(RawValue::from_string(text).expect("what was written is JSON"));
+        }
+        outputs.push(output);
+    }
+    let response = Response {
+        model_name: spec.name,
+        model_version: version,
+        id: form.id,
+        outputs,
+    };
+    let mut bytes = serde_json::to_vec(&response).expect("names and numbers always can be written");
+    let header_bytes = (!binary.is_empty()).then_some(bytes.len());
+    bytes.extend(binary.iter().flatten());
+    Body {
+        bytes: bytes.into(),
+        header_bytes,
+    }
+}
+
+fn refused(error: &serde_json::Error) -> Error {
+    let full = error.to_string();
+    let message = full.split(" at line ").next().unwrap_or(&full).to_owned();
+    if error.is_data() {
+        return Error::field("", "model_attributes_type", message);
+    }
+    Error::Json {
+        position: error.column().saturating_sub(1),
+        message,
+    }
+}
+
+fn input_value(input: &Input<'_>, binary: &mut Bytes) -> Result<Value, Error> {
+    let name = &input.name;
+    let element = element(name, &input.datatype)?;
+    let size = input.parameters.binary_data_size;
+    let data = match (size, input.data) {
+        (Some(size), None) if size <= binary.len() => {
+            let bytes = binary.split_to(size);
+            if element == ElementType::String {
+                return packed_text(name, bytes);
+            }
+            packed(name, element, bytes)?
+        }
+        (Some(size), None) => {
+            let message = format!(
+                "{size} bytes of binary data are announced, {} are left",
+                binary.len()
+            );
+            return Err(Error::field(name, "bytes_length", message));
+        }
+        (None, Some(raw)) if element == ElementType::String => return text(name, raw),
+        (None, Some(raw)) => read_tensor(name, raw, element)?,
+        (None, None) | (Some(_), Some(_)) => {
+            let message = "either data or binary_data_size is needed";
+            return Err(Error::field(name, "exactly_one", message));
+        }
+    };
+    let shape = checked_shape(name, &input.shape, data.len())?;
+    Ok(Value::Array(Array::new(data, shape)))
+}
+
+fn text(name: &str, raw: &RawValue) -> Result<Value, Error> {
+    match serde_json::from_str::<[String; 1]>(raw.get()) {
+        Ok([text]) => Ok(Value::Scalar(Scalar::String(text))),
+        Err(_) => Err(Error::field(
+            name,
+            "list_type",
+            "a list of one text is needed",
+        )),
+    }
+}
+
+fn scalar(name: &str, parameter: &serde_json::Value) -> Result<Scalar, Error> {
+    let number = |number: &serde_json::Number| {
+        let float = || number.as_f64().map(Scalar::Float64);
+        number.as_i64().map(Scalar::Int64).or_else(float)
+    };
+    let scalar = match parameter {
+        serde_json::Value::Bool(truth) => Some(Scalar::Bool(*truth)),
+        serde_json::Value::String(text) => Some(Scalar::String(text.clone())),
+        serde_json::Value::Number(given) => number(given),
+        _ => None,
+    };
+    scalar.ok_or_else(|| Error::field(name, "value_error", "a number, truth or text is needed"))
+}
