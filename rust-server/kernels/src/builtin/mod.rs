@@ -3,6 +3,9 @@
 use crate::catalogue::Catalogue;
 
 pub mod ema;
+pub mod fft;
+pub mod linear_regression;
+pub mod matmul;
 pub mod process_numbers;
 pub mod sum_squares;
 
@@ -10,6 +13,9 @@ pub mod sum_squares;
 pub(crate) fn all() -> Catalogue {
     Catalogue::default()
         .with(ema::Ema)
+        .with(fft::Fft)
+        .with(linear_regression::LinearRegression)
+        .with(matmul::Matmul)
         .with(process_numbers::ProcessNumbers)
         .with(sum_squares::SumSquares)
 }
