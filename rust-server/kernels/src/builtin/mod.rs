@@ -7,6 +7,7 @@ pub mod fft;
 pub mod linear_regression;
 pub mod matmul;
 pub mod process_numbers;
+pub mod sort;
 pub mod sum_squares;
 
 /// Returns a catalogue of all kernels of this crate. A new kernel is one line here.
@@ -17,5 +18,6 @@ pub(crate) fn all() -> Catalogue {
         .with(linear_regression::LinearRegression)
         .with(matmul::Matmul)
         .with(process_numbers::ProcessNumbers)
+        .with(sort::Sort)
         .with(sum_squares::SumSquares)
 }
