@@ -7,6 +7,7 @@ pub mod fft;
 pub mod linear_regression;
 pub mod matmul;
 pub mod process_numbers;
+pub mod rolling;
 pub mod sort;
 pub mod sum_squares;
 
@@ -18,6 +19,7 @@ pub(crate) fn all() -> Catalogue {
         .with(linear_regression::LinearRegression)
         .with(matmul::Matmul)
         .with(process_numbers::ProcessNumbers)
+        .with(rolling::Rolling)
         .with(sort::Sort)
         .with(sum_squares::SumSquares)
 }
