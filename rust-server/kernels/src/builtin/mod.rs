@@ -7,6 +7,7 @@ pub mod fft;
 pub mod linear_regression;
 pub mod matmul;
 pub mod process_numbers;
+pub mod quantiles;
 pub mod rolling;
 pub mod sort;
 pub mod sum_squares;
@@ -19,6 +20,7 @@ pub(crate) fn all() -> Catalogue {
         .with(linear_regression::LinearRegression)
         .with(matmul::Matmul)
         .with(process_numbers::ProcessNumbers)
+        .with(quantiles::Quantiles)
         .with(rolling::Rolling)
         .with(sort::Sort)
         .with(sum_squares::SumSquares)
