@@ -31,6 +31,7 @@
 //! | [`context`] | what a running kernel may ask: should I stop? a stream of random numbers? |
 //! | [`error`] | why a kernel gave no result |
 //! | [`names`] | the nearest names to one that does not exist |
+//! | [`elementary`] | sine, logarithm and the like over slices, in vector instructions |
 //! | [`catalogue`] | the kernels a server serves, found by name |
 //! | [`builtin`] | the kernels of this crate, one file each |
 
@@ -44,6 +45,7 @@ pub mod builtin;
 pub mod catalogue;
 pub mod context;
 pub mod convert;
+pub(crate) mod elementary;
 pub mod error;
 pub mod kernel;
 pub mod matrix;
