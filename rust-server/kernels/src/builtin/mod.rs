@@ -3,6 +3,7 @@
 use crate::catalogue::Catalogue;
 
 pub mod ema;
+pub mod evaluate;
 pub mod process_numbers;
 pub mod sum_squares;
 
@@ -10,6 +11,7 @@ pub mod sum_squares;
 pub(crate) fn all() -> Catalogue {
     Catalogue::default()
         .with(ema::Ema)
+        .with(evaluate::Evaluate)
         .with(process_numbers::ProcessNumbers)
         .with(sum_squares::SumSquares)
 }
