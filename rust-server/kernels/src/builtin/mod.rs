@@ -2,7 +2,9 @@
 
 use crate::catalogue::Catalogue;
 
+pub mod describe;
 pub mod ema;
+pub mod evaluate;
 pub mod fft;
 pub mod linear_regression;
 pub mod matmul;
@@ -15,7 +17,9 @@ pub mod sum_squares;
 /// Returns a catalogue of all kernels of this crate. A new kernel is one line here.
 pub(crate) fn all() -> Catalogue {
     Catalogue::default()
+        .with(describe::Describe)
         .with(ema::Ema)
+        .with(evaluate::Evaluate)
         .with(fft::Fft)
         .with(linear_regression::LinearRegression)
         .with(matmul::Matmul)

@@ -43,10 +43,16 @@ pub fn quantiles(
     q: &[f64],
 ) -> Result<Vec<f64>, KernelError> {
     if x.is_empty() {
-        return Err(KernelError::argument("x", "an empty vector has no quantiles"));
+        return Err(KernelError::argument(
+            "x",
+            "an empty vector has no quantiles",
+        ));
     }
     if q.len() > MAX_QUANTILES {
-        let message = format!("there are {} quantiles, over the limit of {MAX_QUANTILES}", q.len());
+        let message = format!(
+            "there are {} quantiles, over the limit of {MAX_QUANTILES}",
+            q.len()
+        );
         return Err(KernelError::argument("q", message));
     }
     let Some(keys) = keys(cx, x)? else {
@@ -62,7 +68,10 @@ pub fn quantiles(
         let index = ranks.binary_search(&rank).expect("every rank was selected");
         number(found[index])
     };
-    Ok(positions.iter().map(|p| p.between(at(p.below), at(p.above))).collect())
+    Ok(positions
+        .iter()
+        .map(|p| p.between(at(p.below), at(p.above)))
+        .collect())
 }
 
 /// Where a quantile is among the numbers in order.
@@ -81,7 +90,11 @@ impl Position {
         let exact = last as f64 * q;
         let below = (exact.floor() as usize).min(last);
         let share = exact - below as f64;
-        let above = if share > 0.0 { (below + 1).min(last) } else { below };
+        let above = if share > 0.0 {
+            (below + 1).min(last)
+        } else {
+            below
+        };
         Self {
             below,
             above,
@@ -184,7 +197,9 @@ fn count(
     chunks.try_reduce(
         || vec![0; 1 << BITS],
         |mut all, counts| {
-            all.iter_mut().zip(counts).for_each(|(all, count)| *all += count);
+            all.iter_mut()
+                .zip(counts)
+                .for_each(|(all, count)| *all += count);
             Ok(all)
         },
     )
@@ -210,7 +225,9 @@ fn gather(
     chunks.try_reduce(
         || vec![vec![]; slots],
         |mut all: Vec<Vec<u64>>, parts| {
-            all.iter_mut().zip(parts).for_each(|(all, part)| all.extend(part));
+            all.iter_mut()
+                .zip(parts)
+                .for_each(|(all, part)| all.extend(part));
             Ok(all)
         },
     )
@@ -250,7 +267,10 @@ mod tests {
     #[test]
     fn takes_infinities_as_numbers_and_nan_as_none() {
         let x = [f64::INFINITY, 0.0, f64::NEG_INFINITY];
-        assert_eq!(of(&x, &[0.0, 0.5, 1.0]), [f64::NEG_INFINITY, 0.0, f64::INFINITY]);
+        assert_eq!(
+            of(&x, &[0.0, 0.5, 1.0]),
+            [f64::NEG_INFINITY, 0.0, f64::INFINITY]
+        );
         assert!(of(&[1.0, f64::NAN], &[0.0, 1.0]).iter().all(|y| y.is_nan()));
     }
 
@@ -260,7 +280,10 @@ mod tests {
         assert_eq!(refused.to_string(), "x: an empty vector has no quantiles");
         let many = vec![0.5; MAX_QUANTILES + 1];
         let refused = quantiles(&Context::default(), &[1.0], &many).expect_err("too many");
-        assert!(refused.to_string().starts_with("q: there are 65537"), "{refused}");
+        assert!(
+            refused.to_string().starts_with("q: there are 65537"),
+            "{refused}"
+        );
     }
 
     #[test]

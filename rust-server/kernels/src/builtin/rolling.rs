@@ -55,7 +55,10 @@ pub fn rolling(
 ) -> Result<Vec<f64>, KernelError> {
     let length = usize::try_from(window).unwrap_or(usize::MAX);
     if length > x.len() {
-        let message = format!("the window of {window} is longer than the series of {}", x.len());
+        let message = format!(
+            "the window of {window} is longer than the series of {}",
+            x.len()
+        );
         return Err(KernelError::argument("window", message));
     }
     Ok(match statistic {
@@ -86,19 +89,22 @@ fn windows<S: Summary>(cx: &Context, x: &[f64], window: usize) -> Result<Vec<f64
     let mut results = vec![0.0; x.len() - window + 1];
     // Whole blocks of the algorithm, and so the same ones on any number of threads.
     let job = window * (JOB / window).max(1);
-    results.par_chunks_mut(job).enumerate().try_for_each(|(index, results)| {
-        let mut ends: Vec<S> = Vec::with_capacity(window);
-        for (block, results) in results.chunks_mut(window).enumerate() {
-            let start = index * job + block * window;
-            let (first, second) = x[start..].split_at(window);
-            if block * window % JOB < window {
-                cx.check()?;
+    results
+        .par_chunks_mut(job)
+        .enumerate()
+        .try_for_each(|(index, results)| {
+            let mut ends: Vec<S> = Vec::with_capacity(window);
+            for (block, results) in results.chunks_mut(window).enumerate() {
+                let start = index * job + block * window;
+                let (first, second) = x[start..].split_at(window);
+                if block * window % JOB < window {
+                    cx.check()?;
+                }
+                fill_ends(cx, first, &mut ends)?;
+                fill_results(cx, &ends, second, results)?;
             }
-            fill_ends(cx, first, &mut ends)?;
-            fill_results(cx, &ends, second, results)?;
-        }
-        Ok(())
-    })?;
+            Ok(())
+        })?;
     Ok(results)
 }
 
@@ -187,8 +193,16 @@ macro_rules! simple {
 simple!(Sum, |a, b| a + b, |all, count| all);
 simple!(Mean, |a, b| a + b, |all, count| all / count as f64);
 // NaN is neither less nor greater, and wins all the same.
-simple!(Minimum, |a, b| if a < b || a.is_nan() { a } else { b }, |all, count| all);
-simple!(Maximum, |a, b| if a > b || a.is_nan() { a } else { b }, |all, count| all);
+simple!(
+    Minimum,
+    |a, b| if a < b || a.is_nan() { a } else { b },
+    |all, count| all
+);
+simple!(
+    Maximum,
+    |a, b| if a > b || a.is_nan() { a } else { b },
+    |all, count| all
+);
 
 // === impl Deviation ===
 
@@ -197,7 +211,7 @@ impl Summary for Deviation {
         Self {
             mean: x,
             // Zero, or NaN for infinity and NaN.
-            squares: x - x,
+            squares: x * 0.0,
         }
     }
 
@@ -287,12 +301,22 @@ mod tests {
 
     #[test]
     fn keeps_the_digits_of_small_deviations_far_from_zero() {
-        let x: Vec<f64> = (0..5000).map(|i| 1e9 * f64::from(i / 2500) + f64::from(i % 3)).collect();
+        let x: Vec<f64> = (0..5000)
+            .map(|i| 1e9 * f64::from(i / 2500) + f64::from(i % 3))
+            .collect();
         let y = rolled(&x, 30, Statistic::Std);
         let expected = literal(&x[4000..4030], Statistic::Std);
-        assert!((y[4000] - expected).abs() < 1e-6, "{} is not {expected}", y[4000]);
+        assert!(
+            (y[4000] - expected).abs() < 1e-6,
+            "{} is not {expected}",
+            y[4000]
+        );
         let expected = literal(&x[2600..2630], Statistic::Std);
-        assert!((y[2600] - expected).abs() < 1e-6, "{} is not {expected}", y[2600]);
+        assert!(
+            (y[2600] - expected).abs() < 1e-6,
+            "{} is not {expected}",
+            y[2600]
+        );
     }
 
     #[test]
@@ -310,7 +334,8 @@ mod tests {
         for window in [2, 1000, 40_000] {
             let on_threads = |threads| {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-                pool.expect("a pool").install(|| rolled(&x, window, Statistic::Std))
+                pool.expect("a pool")
+                    .install(|| rolled(&x, window, Statistic::Std))
             };
             assert!(on_threads(1) == on_threads(4), "{window}");
         }

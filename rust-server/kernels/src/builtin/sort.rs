@@ -44,7 +44,11 @@ pub fn sort(
     descending: bool,
 ) -> Result<Sorted, KernelError> {
     if u32::try_from(x.len()).is_err() {
-        let message = format!("the vector has {} elements, over the limit of {}", x.len(), u32::MAX);
+        let message = format!(
+            "the vector has {} elements, over the limit of {}",
+            x.len(),
+            u32::MAX
+        );
         return Err(KernelError::argument("x", message));
     }
     let entries = merged(cx, sorted_blocks(cx, x, descending)?)?;
@@ -52,16 +56,21 @@ pub fn sort(
         values: vec![0.0; x.len()],
         permutation: vec![0; x.len()],
     };
-    let outputs = sorted.values.par_chunks_mut(BLOCK).zip(sorted.permutation.par_chunks_mut(BLOCK));
-    outputs.zip(entries.par_chunks(BLOCK)).try_for_each(|((values, permutation), entries)| {
-        cx.check()?;
-        for ((value, position), entry) in values.iter_mut().zip(permutation).zip(entries) {
-            let index = entry.index();
-            *position = i64::from(index);
-            *value = x[index as usize];
-        }
-        Ok::<_, Stopped>(())
-    })?;
+    let outputs = sorted
+        .values
+        .par_chunks_mut(BLOCK)
+        .zip(sorted.permutation.par_chunks_mut(BLOCK));
+    outputs
+        .zip(entries.par_chunks(BLOCK))
+        .try_for_each(|((values, permutation), entries)| {
+            cx.check()?;
+            for ((value, position), entry) in values.iter_mut().zip(permutation).zip(entries) {
+                let index = entry.index();
+                *position = i64::from(index);
+                *value = x[index as usize];
+            }
+            Ok::<_, Stopped>(())
+        })?;
     Ok(sorted)
 }
 
@@ -92,7 +101,10 @@ impl Entry {
 
 fn sorted_blocks(cx: &Context, x: &[f64], descending: bool) -> Result<Vec<Entry>, Stopped> {
     let mut entries = vec![Entry::default(); x.len()];
-    let blocks = entries.par_chunks_mut(BLOCK).zip(x.par_chunks(BLOCK)).enumerate();
+    let blocks = entries
+        .par_chunks_mut(BLOCK)
+        .zip(x.par_chunks(BLOCK))
+        .enumerate();
     blocks.try_for_each(|(block, (entries, x))| {
         cx.check()?;
         for (offset, (entry, number)) in entries.iter_mut().zip(x).enumerate() {
@@ -155,7 +167,11 @@ fn merge(left: &[Entry], right: &[Entry], output: &mut [Entry]) {
         filled += 1;
     }
     let rest = &mut output[filled..];
-    let remaining = if i < left.len() { &left[i..] } else { &right[j..] };
+    let remaining = if i < left.len() {
+        &left[i..]
+    } else {
+        &right[j..]
+    };
     rest.copy_from_slice(&remaining[..rest.len()]);
 }
 
@@ -176,7 +192,9 @@ mod tests {
         let mut permutation: Vec<i64> = (0..x.len() as i64).collect();
         permutation.sort_by(|i, j| {
             let (a, b) = (x[*i as usize], x[*j as usize]);
-            let numbers = a.partial_cmp(&b).map(|o| if descending { o.reverse() } else { o });
+            let numbers = a
+                .partial_cmp(&b)
+                .map(|o| if descending { o.reverse() } else { o });
             numbers.unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
         });
         permutation
@@ -184,7 +202,16 @@ mod tests {
 
     #[test]
     fn puts_nan_last_and_keeps_the_order_of_equals() {
-        let x = [f64::NAN, 0.0, -0.0, f64::INFINITY, -1.0, f64::NEG_INFINITY, f64::NAN, -0.0];
+        let x = [
+            f64::NAN,
+            0.0,
+            -0.0,
+            f64::INFINITY,
+            -1.0,
+            f64::NEG_INFINITY,
+            f64::NAN,
+            -0.0,
+        ];
         assert_eq!(sorted(&x, false).permutation, [5, 4, 1, 2, 7, 3, 0, 6]);
         assert_eq!(sorted(&x, true).permutation, [3, 1, 2, 7, 4, 5, 0, 6]);
         let values = sorted(&x, false).values;
@@ -198,7 +225,8 @@ mod tests {
             let x: Vec<f64> = (0..length).map(|i| ((i * 7919) % 1009) as f64).collect();
             let on_threads = |threads| {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-                pool.expect("a pool").install(|| sorted(&x, length % 2 == 0))
+                pool.expect("a pool")
+                    .install(|| sorted(&x, length % 2 == 0))
             };
             let one = on_threads(1);
             assert!(one == on_threads(4));
@@ -209,7 +237,10 @@ mod tests {
     #[test]
     fn stops_when_asked() {
         let context = Context::default().with_stop_flag(Arc::new(AtomicBool::new(true)));
-        assert_eq!(sort(&context, &[1.0], false), Err(KernelError::Stopped(Stopped)));
+        assert_eq!(
+            sort(&context, &[1.0], false),
+            Err(KernelError::Stopped(Stopped))
+        );
     }
 
     proptest! {
