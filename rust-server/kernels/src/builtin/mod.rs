@@ -4,6 +4,7 @@ use crate::catalogue::Catalogue;
 
 pub mod ema;
 pub mod evaluate;
+pub mod factorize;
 pub mod process_numbers;
 pub mod sum_squares;
 
@@ -12,6 +13,7 @@ pub(crate) fn all() -> Catalogue {
     Catalogue::default()
         .with(ema::Ema)
         .with(evaluate::Evaluate)
+        .with(factorize::Factorize)
         .with(process_numbers::ProcessNumbers)
         .with(sum_squares::SumSquares)
 }
