@@ -5,6 +5,7 @@ use crate::catalogue::Catalogue;
 pub mod describe;
 pub mod ema;
 pub mod evaluate;
+pub mod factorize;
 pub mod fft;
 pub mod linear_regression;
 pub mod matmul;
@@ -20,6 +21,7 @@ pub(crate) fn all() -> Catalogue {
         .with(describe::Describe)
         .with(ema::Ema)
         .with(evaluate::Evaluate)
+        .with(factorize::Factorize)
         .with(fft::Fft)
         .with(linear_regression::LinearRegression)
         .with(matmul::Matmul)
