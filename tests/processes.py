@@ -72,6 +72,9 @@ def clean_environment(**variables: str) -> dict[str, str]:
 class Process:
     """A process whose output goes to files, and whose signals go to its own pid."""
 
+    # For how many seconds its start may last.
+    patience = PATIENCE
+
     def __init__(
         self,
         command: Sequence[str | Path],
@@ -126,7 +129,7 @@ class Process:
 
     def wait_until_ready(self) -> None:
         """Waits until `is_ready`, and fails at once if the process ends before."""
-        wait_for(self._is_ready_or_ended, f"{self.command[0]} is ready")
+        wait_for(self._is_ready_or_ended, f"{self.command[0]} is ready", self.patience)
         assert self.exit_code() is None, f"it ended with {self.exit_code()}: {self.log}"
 
     def is_ready(self) -> bool:
@@ -238,6 +241,8 @@ class WebApp(Process):
     """A process that serves HTTP at `url`, and may have an embedded server."""
 
     url: str
+    # The name of the binary of its embedded server.
+    server_name = "offgil-server"
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         return httpx.get(f"{self.url}{path}", timeout=PATIENCE, **options)
@@ -260,7 +265,7 @@ class WebApp(Process):
                 command = child.cmdline()
             except psutil.NoSuchProcess:
                 continue
-            if command and Path(command[0]).name == "offgil-server" and "health" not in command:
+            if command and Path(command[0]).name == self.server_name and "health" not in command:
                 found.append(child)
         return found
 
@@ -280,18 +285,21 @@ class WebApp(Process):
 class App(WebApp):
     """``offgil serve``; with ``OFFGIL_TARGET`` in its variables it has no embedded server."""
 
+    subcommand = "serve"
+
     def __init__(
         self,
         folder: Path,
         *flags: str,
         python: Path | None = None,
         environment: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
     ) -> None:
-        """Describes an app on free ports."""
-        command = [python or sys.executable, "-m", "offgil", "serve", "--port", "0"]
+        """Describes an app on free ports, in `folder` unless `cwd` is given."""
+        command = [python or sys.executable, "-m", "offgil", self.subcommand, "--port", "0"]
         if "--grpc-listen" not in flags:
             command += ["--grpc-listen", "127.0.0.1:0"]
-        super().__init__([*command, *flags], folder, environment=environment, cwd=folder)
+        super().__init__([*command, *flags], folder, environment=environment, cwd=cwd or folder)
 
     def is_ready(self) -> bool:
         announced = re.search(r"serves HTTP on (http://\S+)", self.output)

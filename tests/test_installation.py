@@ -98,6 +98,10 @@ def test_serves_from_an_empty_environment(
     python = environment / "bin/python"
     app = start(App(tmp_path, python=python, environment=empty_environment()))
     check_serves(app, environment / "bin/offgil-server")
+    # The templates of `offgil new` are in the wheel.
+    run(environment / "bin/offgil", "new", tmp_path / "own-kernels")
+    assert (tmp_path / "own-kernels/src/kernels/mod.rs").exists()
+    assert (tmp_path / "own-kernels/.dockerignore").exists()
 
 
 def test_serves_from_a_target_folder(start: Start[App], dist: Path, tmp_path: Path) -> None:

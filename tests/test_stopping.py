@@ -81,6 +81,8 @@ def test_a_server_cuts_off_what_outlasts_its_drain_timeout(
             results.append(chunk)
     assert type(caught.value).__name__ == "ConnectionFailed"
     assert results == [[process_number(1)]]
+    # The caller hears of it a moment before the process ends.
+    assert server.wait() == 1
 
 
 # === The app ===

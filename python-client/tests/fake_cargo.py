@@ -20,6 +20,7 @@ def main() -> int:
     except FileNotFoundError:
         time.sleep(600)
         return 1
+    print("a procedural macro prints")
     for message in told["messages"]:
         print(json.dumps(message))
     print(told.get("diagnostics", ""), file=sys.stderr)

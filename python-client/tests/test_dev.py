@@ -15,7 +15,7 @@ from binaries import Binary, is_alive, wait_until
 from projects import Project
 
 from offgil import SidecarError
-from offgil._dev import ProjectServer
+from offgil._project_server import ProjectServer
 
 
 @pytest.fixture

@@ -96,6 +96,8 @@ class Cargo:
 
 def _binaries(messages: str, manifest: Path) -> Iterator[tuple[str, Path]]:
     for line in messages.splitlines():
+        if not line.startswith("{"):
+            continue  # what a procedural macro printed
         message: dict[str, Any] = json.loads(line)
         if message["reason"] != "compiler-artifact" or message["manifest_path"] != str(manifest):
             continue
