@@ -17,6 +17,7 @@ from conftest import Start
 from processes import ROOT, App
 
 DIST = ROOT / "dist"
+SOURCES = (".py", ".rs", ".proto", ".tmpl")
 REQUIREMENT = "offgil[server,app]"
 # make dist may have to compile the server anew, pip to download.
 pytestmark = pytest.mark.timeout(900)
@@ -59,9 +60,10 @@ def sources() -> Iterator[Path]:
         "proto",
         "python-client/src",
         "rust-server/kernels/src",
+        "rust-server/macros/src",
         "rust-server/server/src",
     ):
-        yield from (x for x in (ROOT / folder).rglob("*") if x.suffix in (".py", ".rs", ".proto"))
+        yield from (x for x in (ROOT / folder).rglob("*") if x.suffix in SOURCES)
     yield from (ROOT / "python-client/pyproject.toml", ROOT / "rust-server/pyproject.toml")
     yield ROOT / "rust-server/Cargo.lock"
 
