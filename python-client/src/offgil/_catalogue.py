@@ -24,6 +24,8 @@ class Parameter:
         default: The value that is used when it is left out.
         minimum: The least value that is allowed, if there is one.
         maximum: The greatest value that is allowed, if there is one.
+        choices: The strings that are allowed; empty if there is no such restriction.
+        variadic: Whether it stands for any number of arguments, whose names the caller chooses.
     """
 
     name: str
@@ -34,6 +36,8 @@ class Parameter:
     default: Any = None
     minimum: int | float | None = None
     maximum: int | float | None = None
+    choices: tuple[str, ...] = ()
+    variadic: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +66,14 @@ class Kernel:
         documentation: Markdown, whose first line is a summary.
         parameters: What the kernel takes, in order.
         results: What the kernel gives back, in order.
+        example: The arguments of a call that succeeds, if the kernel has an example.
     """
 
     name: str
     documentation: str
     parameters: tuple[Parameter, ...]
     results: tuple[Result, ...]
+    example: dict[str, Any] | None = None
 
 
 def kernels_from_proto(response: compute_pb2.ListKernelsResponse) -> tuple[Kernel, ...]:
@@ -84,6 +90,7 @@ def _kernel(description: compute_pb2.KernelDescription) -> Kernel:
             Result(result.name, result.documentation, _element(result.type), result.type.rank)
             for result in description.results
         ),
+        example=json.loads(description.example_json) if description.example_json else None,
     )
 
 
@@ -101,6 +108,8 @@ def _parameter(parameter: compute_pb2.ParameterDescription) -> Parameter:
         default=value("default_json"),
         minimum=value("minimum_json"),
         maximum=value("maximum_json"),
+        choices=tuple(parameter.choices),
+        variadic=parameter.variadic,
     )
 
 
