@@ -84,6 +84,15 @@ class FakeServer(compute_pb2_grpc.ComputeServiceServicer):
     def InvokeJson(self, request: Any, context: Any) -> Any:
         return self._answer("InvokeJson", request, context)
 
+    def Invoke(self, request: Any, context: Any) -> Any:
+        return self._answer("Invoke", request, context)
+
+    def InvokeStruct(self, request: Any, context: Any) -> Any:
+        return self._answer("InvokeStruct", request, context)
+
+    def InvokeInference(self, request: Any, context: Any) -> Any:
+        return self._answer("InvokeInference", request, context)
+
     def ListKernels(self, request: Any, context: Any) -> Any:
         return self._answer("ListKernels", request, context)
 

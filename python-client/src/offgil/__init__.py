@@ -6,9 +6,9 @@ The map of the package:
 * `offgil.fastapi` connects them to a FastAPI app; `offgil.app:app` is a ready-made one.
 * `offgil.sidecar` starts the server beside an app; `offgil.testing` has a fake for tests.
 
-How a call goes: `_calls` and `_streams` build requests and read responses, without waiting;
-`_async_client` and `_client` wait, with `_retry` for the rhythm; `_translate` turns gRPC errors
-into those of `_exceptions`; `_arrays` packs and unpacks numbers.
+How a call goes: `_calls`, `_inference` and `_streams` build requests and read responses, without
+waiting; `_async_client` and `_client` wait, with `_retry` for the rhythm; `_translate` turns gRPC
+errors into those of `_exceptions`; `_arrays` packs and unpacks numbers.
 """
 
 from offgil._async_client import AsyncClient
@@ -33,6 +33,7 @@ from offgil._exceptions import (
     Unauthenticated,
     Unimplemented,
 )
+from offgil._inference import InferenceBody
 from offgil._version import __version__
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "ConnectionFailed",
     "DeadlineExceeded",
     "FieldViolation",
+    "InferenceBody",
     "InvalidArgument",
     "Kernel",
     "KernelFailed",

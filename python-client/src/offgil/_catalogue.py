@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from offgil._proto.offgil.v1 import compute_pb2
@@ -73,7 +74,7 @@ class Kernel:
     documentation: str
     parameters: tuple[Parameter, ...]
     results: tuple[Result, ...]
-    example: dict[str, Any] | None = None
+    example: Mapping[str, Any] | None = field(default=None, hash=False)
 
 
 def kernels_from_proto(response: compute_pb2.ListKernelsResponse) -> tuple[Kernel, ...]:

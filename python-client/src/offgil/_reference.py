@@ -16,6 +16,7 @@ from offgil._arrays import INT64_MAX, INT64_MIN, check_int, invalid, pack, unpac
 from offgil._calls import DEFAULT_ROUNDS
 from offgil._exceptions import InvalidArgument, NotFound, OffgilError, OutOfRange
 from offgil._proto.offgil.v1 import compute_pb2
+from offgil._reference_inference import run_inference
 
 __all__ = ["process", "respond", "run_json", "sum_squares"]
 
@@ -73,6 +74,8 @@ def respond(method: str, request: Any) -> Message:
             is_lax = request.mode == compute_pb2.JSON_MODE_LAX
             body = run_json(request.kernel, request.body, is_lax)
             return compute_pb2.InvokeJsonResponse(body=body)
+        case "InvokeInference":
+            return run_inference(request, KERNELS, run_json)
         case "ListKernels":
             return compute_pb2.ListKernelsResponse(kernels=KERNELS)
     raise NotImplementedError(method)
