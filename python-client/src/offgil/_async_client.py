@@ -19,6 +19,7 @@ from offgil._base_client import BaseClient
 from offgil._calls import DEFAULT_ROUNDS, UnaryCall
 from offgil._catalogue import Kernel
 from offgil._exceptions import ConnectionFailed, DeadlineExceeded, OffgilError
+from offgil._inference import InferenceBody, invoke_inference
 from offgil._kernels import AsyncKernelNamespace
 from offgil._retry import RetrySchedule
 from offgil._streams import JsonExchange, NumberExchange
@@ -112,6 +113,22 @@ class AsyncClient(BaseClient[AsyncConnection]):
         error is raised, when the whole input is valid and computed.
         """
         return self._exchange(JsonExchange(kernel, lax), chunks)
+
+    async def invoke_inference(
+        self, model: str, body: bytes, *, version: str = "", header_bytes: int | None = None
+    ) -> InferenceBody:
+        """Runs a kernel with a request of the REST form of the Open Inference Protocol.
+
+        Args:
+            model: The name of the kernel.
+            body: A JSON object, and behind it the binary data of its tensors if there are any.
+            version: The version of the model: ``"1"``, or empty for the only one.
+            header_bytes: The length of the JSON object, if binary data follow.
+
+        Returns:
+            The response in the same form.
+        """
+        return await self._invoke(invoke_inference(model, body, version, header_bytes))
 
     async def run(self, kernel: str, /, **arguments: Any) -> Any:
         """Runs a kernel with these arguments.

@@ -17,6 +17,7 @@ from offgil._calls import DEFAULT_ROUNDS, UnaryCall
 from offgil._catalogue import Kernel
 from offgil._connection import Connection
 from offgil._exceptions import ConnectionFailed, OffgilError
+from offgil._inference import InferenceBody, invoke_inference
 from offgil._kernels import KernelNamespace
 from offgil._retry import RetrySchedule
 from offgil._stream import run_exchange
@@ -83,6 +84,12 @@ class Client(BaseClient[Connection]):
     ) -> Iterator[bytes]:
         """Streams JSON text in and out; see `AsyncClient.invoke_json_stream`."""
         return self._exchange(JsonExchange(kernel, lax), chunks)
+
+    def invoke_inference(
+        self, model: str, body: bytes, *, version: str = "", header_bytes: int | None = None
+    ) -> InferenceBody:
+        """Runs a kernel by the inference protocol; see `AsyncClient.invoke_inference`."""
+        return self._invoke(invoke_inference(model, body, version, header_bytes))
 
     def run(self, kernel: str, /, **arguments: Any) -> Any:
         """Runs a kernel with these arguments; see `AsyncClient.run`."""

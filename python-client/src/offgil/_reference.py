@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, NoReturn
 
 from google.protobuf.message import Message
@@ -18,6 +19,7 @@ from offgil._catalogue import Kernel, Parameter, Result
 from offgil._exceptions import InvalidArgument, NotFound, OffgilError, OutOfRange
 from offgil._fake_kernels import FakeKernel, kernel_to_proto
 from offgil._proto.offgil.v1 import compute_pb2
+from offgil._reference_inference import run_inference
 
 __all__ = ["BUILT_IN", "process", "respond", "run_json", "sum_squares"]
 
@@ -83,6 +85,9 @@ def respond(method: str, request: Any, kernels: Mapping[str, FakeKernel] | None 
             is_lax = request.mode == compute_pb2.JSON_MODE_LAX
             body = run_json(request.kernel, request.body, is_lax, kernels)
             return compute_pb2.InvokeJsonResponse(body=body)
+        case "InvokeInference":
+            described = [kernel_to_proto(kernel.kernel) for kernel in kernels.values()]
+            return run_inference(request, described, partial(run_json, kernels=kernels))
         case "ListKernels":
             described = [kernel_to_proto(kernels[name].kernel) for name in sorted(kernels)]
             return compute_pb2.ListKernelsResponse(kernels=described)
