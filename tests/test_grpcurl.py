@@ -34,14 +34,17 @@ def run(
 
 def test_lists_the_services_and_methods(server: Server) -> None:
     services = grpcurl(server, "list").split()
-    assert {SERVICE, "grpc.health.v1.Health"} <= set(services)
+    assert {SERVICE, "grpc.health.v1.Health", "inference.GRPCInferenceService"} <= set(services)
     methods = grpcurl(server, "list", SERVICE).split()
     assert methods == sorted(
         f"{SERVICE}.{name}"
         for name in (
             "BatchSumSquares",
+            "Invoke",
+            "InvokeInference",
             "InvokeJson",
             "InvokeJsonStream",
+            "InvokeStruct",
             "ListKernels",
             "ProcessNumbers",
             "ProcessNumbersStream",

@@ -45,7 +45,8 @@ def test_describe(kernels: Any, size: int, shift: float) -> None:
     assert described.mean == pytest.approx(float(exact.mean()), rel=1e-13)
     if size > 1:
         variance = float(exact.var(ddof=1))
-        assert described.variance == pytest.approx(variance, rel=1e-12)
+        # Far from zero even the mean has fewer digits after the point.
+        assert described.variance == pytest.approx(variance, rel=1e-10 if shift else 1e-12)
     if size > 2:
         centred = (exact - exact.mean()).astype(np.float64)
         assert described.skew == pytest.approx(float(scipy.stats.skew(centred)), abs=1e-7)
