@@ -40,7 +40,5 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def binary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Binary:
-    created = Binary(tmp_path)
-    monkeypatch.setenv("FAKE_SERVER_LOG", str(created.log))
-    return created
+def binary(tmp_path: Path) -> Binary:
+    return Binary(tmp_path)

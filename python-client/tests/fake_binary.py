@@ -1,7 +1,8 @@
 """A stand-in for the server's binary: it creates its socket path and waits for SIGTERM.
 
 The variable FAKE_SERVER chooses what it does: ``serve``, ``refuse`` (exit 69), ``misuse`` (exit
-64), ``mute`` (never ready) or ``stubborn`` (ignores SIGTERM).
+64), ``mute`` (never ready), ``gated`` (ready when its gate is open) or ``stubborn`` (ignores
+SIGTERM).
 """
 
 import os
@@ -29,6 +30,8 @@ def main(arguments: list[str]) -> int:
         return 69 if behaviour == "refuse" else 64
     action = signal.SIG_IGN if behaviour == "stubborn" else lambda *_: sys.exit(0)
     signal.signal(signal.SIGTERM, action)
+    while behaviour == "gated" and not os.path.exists(os.environ["FAKE_SERVER_GATE"]):
+        time.sleep(0.01)
     if behaviour != "mute":
         Path(arguments[1]).touch()
     while True:

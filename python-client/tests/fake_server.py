@@ -14,8 +14,9 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from offgil import OffgilError, RetryableError
+from offgil._fake_kernels import FakeKernel
 from offgil._proto.offgil.v1 import compute_pb2, compute_pb2_grpc
-from offgil._reference import process_packed, respond, run_json
+from offgil._reference import BUILT_IN, process_packed, respond, run_json
 
 
 class FakeServer(compute_pb2_grpc.ComputeServiceServicer):
@@ -29,6 +30,7 @@ class FakeServer(compute_pb2_grpc.ComputeServiceServicer):
         omit_end: Whether streams break off before their end marker.
         keep_open: Whether number streams wait after their results, for their caller to leave.
         left: Set when the caller has left such a stream.
+        kernels: The catalogue.
     """
 
     def __init__(self) -> None:
@@ -41,6 +43,7 @@ class FakeServer(compute_pb2_grpc.ComputeServiceServicer):
         self.omit_end = False
         self.keep_open = False
         self.left = threading.Event()
+        self.kernels: dict[str, FakeKernel] = dict(BUILT_IN)
         self.health = health.HealthServicer()
         self.set_serving(True)
         self._server: grpc.Server | None = None
@@ -81,14 +84,14 @@ class FakeServer(compute_pb2_grpc.ComputeServiceServicer):
     def BatchSumSquares(self, request: Any, context: Any) -> Any:
         return self._answer("BatchSumSquares", request, context)
 
-    def InvokeJson(self, request: Any, context: Any) -> Any:
-        return self._answer("InvokeJson", request, context)
-
     def Invoke(self, request: Any, context: Any) -> Any:
         return self._answer("Invoke", request, context)
 
+    def InvokeJson(self, request: Any, context: Any) -> Any:
+        return self._answer("InvokeJson", request, context)
+
     def InvokeStruct(self, request: Any, context: Any) -> Any:
-        return self._answer("InvokeStruct", request, context)
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, "for people, not for this package")
 
     def InvokeInference(self, request: Any, context: Any) -> Any:
         return self._answer("InvokeInference", request, context)
@@ -120,7 +123,7 @@ class FakeServer(compute_pb2_grpc.ComputeServiceServicer):
         header, body = messages[0].header, b"".join(message.body for message in messages)
         is_lax = header.mode == compute_pb2.JSON_MODE_LAX
         try:
-            answer = run_json(header.kernel, body, is_lax)
+            answer = run_json(header.kernel, body, is_lax, self.kernels)
         except OffgilError as error:
             abort(context, error)
         half = len(answer) // 2
@@ -133,7 +136,7 @@ class FakeServer(compute_pb2_grpc.ComputeServiceServicer):
     def _answer(self, method: str, request: Any, context: Any) -> Any:
         self._begin(method, context)
         try:
-            return respond(method, request)
+            return respond(method, request, self.kernels)
         except OffgilError as error:
             abort(context, error)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from apps import http
@@ -15,6 +16,15 @@ from fastapi import FastAPI
 from offgil._options import ClientOptions
 from offgil.app import create_app
 from offgil.fastapi import OffgilDep, create_router, lifespan
+
+
+class LargerServer(FakeServer):
+    """A server with one more kernel."""
+
+    def ListKernels(self, request: Any, context: Any) -> Any:
+        response = super().ListKernels(request, context)
+        response.kernels.add(name="triple", documentation="Triples a number.")
+        return response
 
 
 @pytest.fixture
@@ -121,6 +131,24 @@ async def test_starts_and_documents_itself_without_a_server(
             while "/kernels/sum_squares" not in app.openapi()["paths"]:
                 await asyncio.sleep(0.05)
     late.stop()
+
+
+async def test_the_document_follows_a_server_that_takes_over(
+    app: FastAPI, server: FakeServer
+) -> None:
+    async def documents(path: str) -> None:
+        async with asyncio.timeout(20):
+            while path not in app.openapi()["paths"]:
+                await asyncio.sleep(0.01)
+
+    await documents("/kernels/sum_squares")
+    server.stop()
+    assert "/kernels/sum_squares" in app.openapi()["paths"]
+    successor = LargerServer()
+    successor.start(server.port)
+    await documents("/kernels/triple")
+    assert "/kernels/sum_squares" in app.openapi()["paths"]
+    successor.stop()
 
 
 async def test_the_client_is_gone_when_the_app_has_ended(

@@ -8,12 +8,10 @@ import re
 import shutil
 import signal
 import stat
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from binaries import Binary, is_alive
+from binaries import Binary, is_alive, wait_until
 
 from offgil import SidecarError
 from offgil._socket_directory import (
@@ -58,9 +56,7 @@ def test_restarts_a_server_that_dies(binary: Binary, caplog: pytest.LogCaptureFi
         first = sidecar.pid
         assert first is not None
         os.kill(first, signal.SIGKILL)
-        deadline = time.monotonic() + 20
-        while len(binary.starts()) < 2 and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait_until(lambda: len(binary.starts()) == 2, "a restart")
         second = int(binary.starts()[1][0])
         assert second != first
         assert is_alive(second)
@@ -143,13 +139,6 @@ def test_says_where_no_directory_could_be_made(
     monkeypatch.setattr("offgil._socket_directory._bases", lambda: [str(tmp_path / "missing")])
     with pytest.raises(SidecarError, match="missing: No such file"):
         create_socket_directory()
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.01)
 
 
 def kill(sidecar: Sidecar) -> None:
@@ -275,10 +264,10 @@ def test_an_interrupted_start_leaves_nothing_behind(
     monkeypatch.setenv("FAKE_SERVER", "mute")
     sidecar = Sidecar(binary=binary.path)
 
-    def interrupt() -> bool:
+    def interrupt(_: object) -> bool:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sidecar._started, "wait", interrupt)
+    monkeypatch.setattr("offgil.sidecar.Future.result", interrupt)
     with pytest.raises(KeyboardInterrupt):
         sidecar.start()
     assert sidecar.pid is None

@@ -8,7 +8,11 @@ The map of the package:
 
 How a call goes: `_calls`, `_inference` and `_streams` build requests and read responses, without
 waiting; `_async_client` and `_client` wait, with `_retry` for the rhythm; `_translate` turns gRPC
-errors into those of `_exceptions`; `_arrays` packs and unpacks numbers.
+errors into those of `_exceptions`; `_arrays` packs and unpacks the numbers of `process_numbers`.
+
+How a kernel is called: `_arguments` and `_buffers` pack any Python value, `_answers` unpacks the
+`Results`; `_kernels` is the namespace of functions, with signatures of `_signatures` out of the
+`_catalogue`.
 """
 
 from offgil._async_client import AsyncClient
@@ -34,6 +38,7 @@ from offgil._exceptions import (
     Unimplemented,
 )
 from offgil._inference import InferenceBody
+from offgil._results import Results
 from offgil._version import __version__
 
 __all__ = [
@@ -56,6 +61,7 @@ __all__ = [
     "Parameter",
     "ProtocolViolation",
     "Result",
+    "Results",
     "RetryableError",
     "SidecarError",
     "Unauthenticated",

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from offgil._config import ConfigurationError
 from offgil._exceptions import SidecarError
@@ -25,9 +28,10 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code: 64 is a wrong configuration, 69 a refusal."""
-    options = _parser().parse_args(arguments)
+    options = vars(_parser().parse_args(arguments))
+    command = {"serve": _serve, "dev": _dev, "new": _new}[options.pop("command")]
     try:
-        return _serve(options)
+        return command(options)
     except ConfigurationError as error:
         for fault in error.faults:
             print(f"offgil: {fault}", file=sys.stderr)
@@ -39,14 +43,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _serve(options: argparse.Namespace) -> int:
+def _serve(options: dict[str, Any]) -> int:
     try:
         from offgil._serve import ServeOptions, serve
     except ModuleNotFoundError as missing:
-        print(f'offgil: {missing.name} is missing: pip install "offgil[app]"', file=sys.stderr)
+        raise _lack_of(missing) from missing
+    return serve(ServeOptions(**options))
+
+
+def _dev(options: dict[str, Any]) -> int:
+    try:
+        from offgil._dev import DevOptions, dev
+    except ModuleNotFoundError as missing:
+        raise _lack_of(missing) from missing
+    return dev(DevOptions(**options))
+
+
+def _new(options: dict[str, Any]) -> int:
+    from offgil._new import NewOptions, create_project
+
+    path = options["path"]
+    try:
+        name = create_project(NewOptions(**options))
+    except OSError as fault:
+        print(f"offgil: cannot write {fault.filename}: {fault.strerror}", file=sys.stderr)
         return EX_UNAVAILABLE
-    given = {key: value for key, value in vars(options).items() if key != "command"}
-    return serve(ServeOptions(**given))
+    print(f"Wrote the project {name}; its README.md tells more. Run it:")
+    if path.resolve() != Path.cwd():
+        print(f"  cd {shlex.quote(str(path))}")
+    print("  offgil dev")
+    return 0
+
+
+def _lack_of(missing: ModuleNotFoundError) -> SidecarError:
+    return SidecarError(f'{missing.name} is missing: pip install "offgil[app]"')
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -58,18 +88,38 @@ def _parser() -> argparse.ArgumentParser:
         help="serve the HTTP app, with an embedded server unless OFFGIL_TARGET names one",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    serve.add_argument("--host", default="127.0.0.1", help="the address to serve HTTP on")
-    serve.add_argument("--port", default=8000, type=_port, help="its port; 0 takes a free one")
+    _add_addresses(serve, app="offgil.app:app")
     serve.add_argument("--workers", default=1, type=_workers, help="processes of the app")
     serve.add_argument("--reload", action="store_true", help="restart when a file changes")
-    serve.add_argument("--app", default="offgil.app:app", help="the app, as MODULE:ATTRIBUTE")
-    serve.add_argument(
+    new = commands.add_parser("new", help="write a project with a kernel, a server and an app")
+    new.add_argument("path", type=Path, metavar="PATH", help="its folder, which must not exist yet")
+    new.add_argument("--name", help="the name of its crate; default: that of the folder")
+    new.add_argument(
+        "--offgil",
+        type=Path,
+        metavar="CHECKOUT",
+        help="build against a checkout of offgil instead of what is published",
+    )
+    dev = commands.add_parser(
+        "dev",
+        help="build and serve the project in this folder, and follow its sources",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    _add_addresses(dev, app="app:app")
+    dev.add_argument("--release", action="store_true", help="build as for production; takes longer")
+    return parser
+
+
+def _add_addresses(command: argparse.ArgumentParser, app: str) -> None:
+    command.add_argument("--host", default="127.0.0.1", help="the address to serve HTTP on")
+    command.add_argument("--port", default=8000, type=_port, help="its port; 0 takes a free one")
+    command.add_argument("--app", default=app, help="the app, as MODULE:ATTRIBUTE")
+    command.add_argument(
         "--grpc-listen",
         metavar="ADDRESS",
         default=os.environ.get("OFFGIL_LISTEN") or "127.0.0.1:50051",
         help="where the embedded server serves gRPC over TCP as well; none: nowhere",
     )
-    return parser
 
 
 def _port(text: str) -> int:

@@ -8,11 +8,11 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 import uvicorn
 from uvicorn.importer import ImportFromStringError, import_from_string
@@ -28,7 +28,7 @@ from offgil._config import (
 from offgil._exceptions import SidecarError
 from offgil.sidecar import Sidecar
 
-__all__ = ["ServeOptions", "serve"]
+__all__ = ["EmbeddedServer", "ServeOptions", "bind", "serve"]
 
 OWN_APP = "offgil.app:app"
 # For how many seconds requests in flight may go on after Ctrl-C or SIGTERM.
@@ -58,8 +58,26 @@ class ServeOptions:
     grpc_listen: str
 
 
-def serve(options: ServeOptions) -> int:
+class EmbeddedServer(Protocol):
+    """A server that lives as long as the app, such as a `Sidecar`."""
+
+    @property
+    def target(self) -> str:
+        """Its gRPC address."""
+
+    def start(self) -> None:
+        """Returns as soon as it serves."""
+
+    def stop(self) -> None:
+        """Ends it, also one that did not start well."""
+
+
+def serve(options: ServeOptions, embed: Callable[[str], EmbeddedServer] | None = None) -> int:
     """Serves until SIGINT or SIGTERM; returns the exit code.
+
+    Args:
+        options: The options of the command.
+        embed: Returns the embedded server for a TCP address. Default: a `Sidecar`.
 
     Raises:
         ConfigurationError: An option or a variable is wrong.
@@ -72,7 +90,7 @@ def serve(options: ServeOptions) -> int:
     # A SIGTERM while nothing serves yet must clean up as Ctrl-C does; uvicorn takes over later.
     signal.signal(signal.SIGTERM, _interrupt)
     with ExitStack() as stack:
-        listener = stack.enter_context(_bind(options.host, options.port))
+        listener = stack.enter_context(bind(options.host, options.port))
         if options.workers > 1:
             stack.enter_context(_shared_metrics())
         if not options.reload:
@@ -80,10 +98,14 @@ def serve(options: ServeOptions) -> int:
         target, grpc_address = settings.target, None
         if target is None:
             grpc_address = _resolve_port(options.grpc_listen)
-            sidecar = Sidecar(binary=settings.server_binary, listen=grpc_address)
-            stack.callback(sidecar.stop)
-            sidecar.start()
-            target = sidecar.target
+            server: EmbeddedServer = (
+                embed(grpc_address)
+                if embed is not None
+                else Sidecar(binary=settings.server_binary, listen=grpc_address)
+            )
+            stack.callback(server.stop)
+            server.start()
+            target = server.target
             # How the workers, which are processes of their own, find it.
             stack.enter_context(_variable("OFFGIL_TARGET", target))
         stack.enter_context(
@@ -145,7 +167,12 @@ def _check_app(name: str) -> None:
         raise ConfigurationError((f"--app: {name} cannot be imported: {fault}{hint}",)) from fault
 
 
-def _bind(host: str, port: int, protocol: str = "HTTP") -> socket.socket:
+def bind(host: str, port: int, protocol: str = "HTTP") -> socket.socket:
+    """Returns a socket that is bound and does not listen yet.
+
+    Raises:
+        SidecarError: The address is taken, or not this machine's.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -164,7 +191,7 @@ def _resolve_port(address: str) -> str:
     # The announcement names the port, so a free one is chosen here rather than by the server.
     host, separator, port = address.rpartition(":")
     if separator and port == "0":
-        with _bind(host.strip("[]"), 0, "gRPC") as probe:
+        with bind(host.strip("[]"), 0, "gRPC") as probe:
             return f"{host}:{probe.getsockname()[1]}"
     return address
 

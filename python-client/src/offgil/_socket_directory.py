@@ -9,9 +9,16 @@ from pathlib import Path
 
 from offgil._exceptions import SidecarError
 
-__all__ = ["SOCKET_NAME", "create_socket_directory", "restore_socket_directory"]
+__all__ = [
+    "SOCKET_NAME",
+    "SUCCESSOR_NAME",
+    "create_socket_directory",
+    "restore_socket_directory",
+]
 
 SOCKET_NAME = "offgil.sock"
+# Where a server listens that is to replace another one; not longer than the name above.
+SUCCESSOR_NAME = "next.sock"
 # sockaddr_un.sun_path has 108 bytes, the last of which is a zero.
 MAX_SOCKET_PATH_BYTES = 107
 

@@ -132,11 +132,7 @@ pub fn unknown(spec: &KernelSpec, name: &str) -> ArgumentFault {
 fn default(parameter: &Parameter) -> Result<Value, ArgumentError> {
     match parameter.default {
         None => Err(ArgumentFault::Missing.at(parameter.name)),
-        Some(literal) => convert(
-            parameter,
-            &parameter.name.into(),
-            Value::Scalar(literal.into()),
-        ),
+        Some(literal) => convert(parameter, parameter.name, Value::Scalar(literal.into())),
     }
 }
 

@@ -4,8 +4,6 @@
 //! and the other way round, rounded to nearest. A vector of one element stands for a scalar. An empty array
 //! has no elements of a wrong type.
 
-use std::borrow::Cow;
-
 use crate::{
     buffer::{Buffer, Element},
     error::{ArgumentError, ArgumentFault},
@@ -21,7 +19,7 @@ use crate::{
 /// an element does not fit.
 pub(crate) fn convert(
     parameter: &Parameter,
-    path: &Cow<'static, str>,
+    path: &str,
     value: Value,
 ) -> Result<Value, ArgumentError> {
     let expected = parameter.value_type;
@@ -29,11 +27,11 @@ pub(crate) fn convert(
     if given == expected {
         return Ok(value);
     }
-    let misfit = || wrong_type(expected, given).at(path.clone());
+    let misfit = || wrong_type(expected, given).at(path.to_owned());
     match value {
         Value::Scalar(scalar) if expected.rank == 0 => {
             let converted =
-                convert_scalar(&scalar, expected).map_err(|fault| fault.at(path.clone()))?;
+                convert_scalar(&scalar, expected).map_err(|fault| fault.at(path.to_owned()))?;
             Ok(Value::Scalar(converted))
         }
         Value::Array(array) if expected.rank == 0 && array.data().len() == 1 => {
@@ -74,11 +72,7 @@ fn convert_scalar(scalar: &Scalar, expected: ValueType) -> Result<Scalar, Argume
     })
 }
 
-fn convert_data(
-    data: Data,
-    expected: ValueType,
-    path: &Cow<'static, str>,
-) -> Result<Data, ArgumentError> {
+fn convert_data(data: Data, expected: ValueType, path: &str) -> Result<Data, ArgumentError> {
     let given = data.element();
     if given == expected.element {
         return Ok(data);
@@ -98,7 +92,7 @@ fn convert_data(
                 ..expected
             },
         )
-        .at(path.clone())
+        .at(path.to_owned())
     };
     match expected.element {
         ElementType::Float64 => match data {
@@ -222,7 +216,7 @@ mod tests {
             maximum: None,
             variadic: false,
         };
-        convert(&parameter, &"x".into(), value).map_err(|error| error.to_string())
+        convert(&parameter, "x", value).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -23,7 +23,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`kernel`] | the [`Kernel`] trait, with the cost and memory estimates of a call |
+//! | [`mod@kernel`] | the [`Kernel`] trait, with the cost and memory estimates of a call |
 //! | [`spec`] | what a kernel says of itself: name, documentation, parameters, results |
 //! | [`value`], [`buffer`], [`matrix`] | the values that go in and come out |
 //! | [`argument`], [`output`] | which Rust types a kernel's parameters and results may have |
@@ -31,6 +31,8 @@
 //! | [`context`] | what a running kernel may ask: should I stop? a stream of random numbers? |
 //! | [`error`] | why a kernel gave no result |
 //! | [`names`] | the nearest names to one that does not exist |
+//! | [`mod@vectorize`] | loops at the width of this processor's vectors |
+//! | [`elementary`] | sine, logarithm and the like over slices, in vector instructions |
 //! | [`catalogue`] | the kernels a server serves, found by name |
 //! | [`builtin`] | the kernels of this crate, one file each |
 
@@ -44,6 +46,7 @@ pub mod builtin;
 pub mod catalogue;
 pub mod context;
 pub mod convert;
+mod elementary;
 pub mod error;
 pub mod kernel;
 pub mod matrix;
@@ -52,6 +55,10 @@ pub mod output;
 pub mod prelude;
 pub mod spec;
 pub mod value;
+mod vectorize;
+
+#[cfg(test)]
+mod testing;
 
 pub use argument::{Argument, Named};
 pub use arguments::Arguments;

@@ -8,16 +8,15 @@ const MOST: usize = 3;
 const LONGEST: usize = 128;
 
 /// Returns the names that are most like `name`, the nearest first.
-pub fn nearest(name: &str, known: impl IntoIterator<Item = &'static str>) -> Vec<&'static str> {
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     if name.len() > LONGEST {
         return vec![];
     }
     let name = name.to_lowercase();
-    let similarity =
-        |known: &&'static str| (strsim::normalized_damerau_levenshtein(&name, known), *known);
+    let similarity = |known: &'a str| (strsim::normalized_damerau_levenshtein(&name, known), known);
     let mut found: Vec<_> = known
         .into_iter()
-        .map(|known| similarity(&known))
+        .map(similarity)
         .filter(|(similarity, _)| *similarity >= LEAST_SIMILARITY)
         .collect();
     found.sort_by(|(a, _), (b, _)| b.total_cmp(a));

@@ -4,8 +4,8 @@
 //! |---|---|
 //! | [`function`] | `#[kernel]`: the function, and a type that implements `Kernel` for it |
 //! | [`parameter`] | one parameter of such a function, with its `#[arg(…)]` |
-//! | [`outputs`] | `#[derive(Outputs)]`: a struct whose fields are the results |
-//! | [`choice`] | `#[derive(Choice)]`: an enum whose variants are the allowed strings |
+//! | [`mod@outputs`] | `#[derive(Outputs)]`: a struct whose fields are the results |
+//! | [`mod@choice`] | `#[derive(Choice)]`: an enum whose variants are the allowed strings |
 //! | [`syntax`] | documentation and paths |
 //!
 //! What a type must be is left to the traits `Argument`, `Output` and `Outputs`, whose messages list the types

@@ -59,7 +59,7 @@ impl Server {
     ///
     /// [`StartError`] if the system refuses an address, a socket or a thread.
     pub fn bind(config: Config, catalogue: Catalogue) -> Result<Self, StartError> {
-        let listeners = Listeners::bind(config.listen, config.uds.as_deref())?;
+        let listeners = Listeners::bind(config.listen, config.reuse_port, config.uds.as_deref())?;
         let admission = Admission::new(config.threads * JOBS_PER_THREAD, config.max_queue);
         let executor = Executor::new(config.threads)?;
         let limit = config.limits.max_call_memory;

@@ -27,6 +27,18 @@ pub struct Flags {
         default_missing_value = "true"
     )]
     pub allow_plaintext: Option<String>,
+    /// Share the TCP address with other servers of this user that do the same, so that a successor can take it over
+    /// while this one still serves. Not for load balancing: without it, an address that is taken is an error.
+    /// Default: false.
+    #[arg(
+        long,
+        env = "OFFGIL_REUSE_PORT",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
+    pub reuse_port: Option<String>,
     /// Threads for computing. Default: the cores this process may use.
     #[arg(long, env = "OFFGIL_THREADS", value_name = "N")]
     pub threads: Option<String>,

@@ -16,6 +16,8 @@ pub const DEFAULT_LISTEN: &str = "127.0.0.1:50051";
 pub struct Config {
     /// Where to listen on TCP.
     pub listen: Option<SocketAddr>,
+    /// Whether a successor may listen on the same TCP address while this server drains.
+    pub reuse_port: bool,
     /// Where to listen on a Unix socket.
     pub uds: Option<PathBuf>,
     /// Threads in each pool, and threads that serve connections.

@@ -31,6 +31,9 @@ pub(super) fn config(flags: &Flags) -> Result<Config, Vec<Fault>> {
     let mut faults = Faults::default();
     let config = Config {
         listen: listen(flags, &mut faults),
+        reuse_port: faults
+            .switch("reuse-port", &flags.reuse_port)
+            .unwrap_or(false),
         uds: uds(flags, &mut faults),
         threads: faults.number("threads", &flags.threads, 1, available_cores()),
         limits: Limits {
@@ -79,17 +82,10 @@ fn listen(flags: &Flags, faults: &mut Faults) -> Option<SocketAddr> {
         );
         return None;
     };
-    let allowed = match flags.allow_plaintext.as_deref() {
-        None | Some("0" | "false") => false,
-        Some("1" | "true") => true,
-        Some(other) => {
-            faults.add(
-                "allow-plaintext",
-                format!("{other:?} is neither true nor false"),
-            );
-            true
-        }
-    };
+    // A switch that is wrong is a fault of its own; one complaint is enough.
+    let allowed = faults
+        .switch("allow-plaintext", &flags.allow_plaintext)
+        .unwrap_or(true);
     if !allowed && !address.ip().is_loopback() {
         faults.add(
             "listen",
@@ -151,6 +147,7 @@ fn without_empty(mut flags: Flags) -> Flags {
         &mut flags.listen,
         &mut flags.uds,
         &mut flags.allow_plaintext,
+        &mut flags.reuse_port,
         &mut flags.threads,
         &mut flags.max_message_bytes,
         &mut flags.max_body_bytes,
@@ -180,6 +177,18 @@ impl Faults {
     fn add(&mut self, flag: &'static str, message: impl Into<String>) {
         let message = message.into();
         self.0.push(Fault { flag, message });
+    }
+
+    /// Returns what a switch says, or nothing if it is wrong.
+    fn switch(&mut self, flag: &'static str, text: &Option<String>) -> Option<bool> {
+        match text.as_deref() {
+            None | Some("0" | "false") => Some(false),
+            Some("1" | "true") => Some(true),
+            Some(other) => {
+                self.add(flag, format!("{other:?} is neither true nor false"));
+                None
+            }
+        }
     }
 
     fn number(

@@ -63,6 +63,7 @@ fn reports_all_faults_together() {
         "xml",
         "--exit-with-parent",
         "0",
+        "--reuse-port=perhaps",
         "--max-connections",
         "0",
         "--max-connection-age",
@@ -73,6 +74,7 @@ fn reports_all_faults_together() {
     .expect_err("refused");
     let flags = [
         "listen",
+        "reuse-port",
         "uds",
         "threads",
         "max-message-bytes",
@@ -95,6 +97,13 @@ fn reports_all_faults_together() {
             "{fault}"
         );
     }
+}
+
+#[test]
+fn shares_its_address_only_when_told() {
+    assert!(!config(&[]).expect("valid").reuse_port);
+    assert!(config(&["--reuse-port"]).expect("valid").reuse_port);
+    assert!(!config(&["--reuse-port=false"]).expect("valid").reuse_port);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! JSON objects of arguments and results.
 //!
 //! Reading goes in two steps: [`members`] checks the syntax of the whole text and picks the raw members that
-//! parameters ask for; [`read`] turns them into values, with [`array`] for lists. So a syntax error anywhere
+//! parameters ask for; [`read`] turns them into values, with [`mod@array`] for lists. So a syntax error anywhere
 //! comes before a type error anywhere, as in Python web frameworks. [`integer`] and [`scalar`] know what counts
 //! as a number, [`mod@write`] puts results into text.
 
