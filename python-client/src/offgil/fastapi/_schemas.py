@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from offgil._catalogue import Kernel, Parameter, Result
+from offgil._catalogue import Kernel, Parameter, Result, json_value
 
 __all__ = ["arguments_schema", "results_schema"]
 
@@ -56,7 +56,7 @@ def _argument_schema(parameter: Parameter) -> dict[str, Any]:
         element = _element_schema(parameter, parameter.minimum, parameter.maximum)
     schema = _nested(element, parameter)
     if not parameter.required:
-        schema["default"] = parameter.default
+        schema["default"] = json_value(parameter.default)
     return schema
 
 
