@@ -8,8 +8,9 @@ import schemathesis
 from schemathesis.generation import GenerationMode
 
 Case = schemathesis.Case[Any]
-# What no schema can say: how arguments belong together, and whether a result fits its type.
-REASONS = {"value_error", "out_of_range"}
+# What no schema can say: how arguments belong together, whether a result fits its type, and which
+# number is the first that no float can hold.
+REASONS = {"value_error", "out_of_range", "finite_number"}
 # The schemas of these bodies are not those of one kernel.
 ANY_KERNEL = "{name}"
 
