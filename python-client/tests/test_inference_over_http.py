@@ -20,7 +20,7 @@ from offgil import (
     Overloaded,
 )
 from offgil._exceptions import FieldViolation
-from offgil._options import MAX_MESSAGE_BYTES
+from offgil.fastapi._inference import MAX_BODY_BYTES
 from offgil.testing import FakeClient
 
 SQUARES: dict[str, Any] = {"id": "q", "parameters": {"a": 3, "b": 4}}
@@ -131,9 +131,9 @@ async def test_a_body_that_says_it_is_not_compressed_is_read() -> None:
 
 async def test_a_body_over_the_limit_is_refused() -> None:
     fake = FakeClient()
-    answer = await infer(b" " * (MAX_MESSAGE_BYTES + 1), fake)
+    answer = await infer(b" " * (MAX_BODY_BYTES + 1), fake)
     assert answer.status_code == 413
-    assert str(MAX_MESSAGE_BYTES) in answer.json()["error"]
+    assert str(MAX_BODY_BYTES) in answer.json()["error"]
     assert fake.calls == []
 
 

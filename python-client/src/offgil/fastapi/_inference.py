@@ -26,6 +26,8 @@ from offgil.fastapi._inference_route import InferenceRoute
 __all__ = ["create_inference_router"]
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
+# A message has room for the name of the model too.
+MAX_BODY_BYTES = MAX_MESSAGE_BYTES - 4096
 LONGEST_LENGTH = 10  # digits of an unsigned 32-bit integer
 BINARY, JSON = "application/octet-stream", "application/json"
 VERSION_PARAMETER = {
@@ -176,8 +178,8 @@ async def infer(request: Request, name: str, version: Version, compute: Compute)
         raise HTTPException(415, message, {"Accept-Encoding": "identity"})
     header_bytes = _header_length(request)
     body = IncomingBody(request)
-    if not await body.collect(MAX_MESSAGE_BYTES):
-        raise MessageTooLarge(f"the body is over the limit of {MAX_MESSAGE_BYTES} bytes")
+    if not await body.collect(MAX_BODY_BYTES):
+        raise MessageTooLarge(f"the body is over the limit of {MAX_BODY_BYTES} bytes")
     call = compute.invoke_inference(name, body.prefix, version=version, header_bytes=header_bytes)
     answer = await cancel_on_disconnect(request, call)
     if answer.header_bytes is None:

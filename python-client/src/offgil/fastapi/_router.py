@@ -44,6 +44,7 @@ def _create_compute_router() -> APIRouter:
         process_numbers,
         methods=["POST"],
         response_model=ProcessNumbersResult,
+        responses={400: {"model": ErrorDetail, "description": "The body is no text."}},
         openapi_extra={"requestBody": json_body(ProcessNumbersBody.model_json_schema())},
     )
     router.add_api_route(

@@ -5,20 +5,17 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from offgil._catalogue import Kernel, Parameter, Result
+from offgil._catalogue import Kernel, Parameter, Result, json_value
 
 __all__ = ["arguments_schema", "results_schema"]
 
-# The bounds of integers; those of floats are what their types can hold.
 INTEGERS: dict[str, tuple[str | None, int, int]] = {
     "uint8": (None, 0, 2**8 - 1),
     "int32": ("int32", -(2**31), 2**31 - 1),
     "int64": ("int64", -(2**63), 2**63 - 1),
 }
-FLOATS = {
-    "float32": ("float", 3.4028234663852886e38),
-    "float64": ("double", 1.7976931348623157e308),
-}
+# Their range is left to the format: what is rounded to the greatest float is more than that.
+FLOATS = {"float32": "float", "float64": "double"}
 
 
 def arguments_schema(kernel: Kernel) -> dict[str, Any]:
@@ -55,8 +52,8 @@ def _argument_schema(parameter: Parameter) -> dict[str, Any]:
     else:
         element = _element_schema(parameter, parameter.minimum, parameter.maximum)
     schema = _nested(element, parameter)
-    if not parameter.required:
-        schema["default"] = parameter.default
+    if not (parameter.required or parameter.variadic):
+        schema["default"] = json_value(parameter.default)
     return schema
 
 
@@ -81,17 +78,15 @@ def _element_schema(
 
 
 def _float_schema(element: str, minimum: float | None, maximum: float | None) -> dict[str, Any]:
-    form, greatest = FLOATS[element]
     # JSON has no numbers for these. A bound refuses NaN, and the infinity beyond it.
     others = ["NaN"] if minimum is None and maximum is None else []
     others += ["Infinity"] if maximum in (None, math.inf) else []
     others += ["-Infinity"] if minimum in (None, -math.inf) else []
-    number = {
-        "type": "number",
-        "format": form,
-        "minimum": -greatest if minimum is None else max(minimum, -greatest),
-        "maximum": greatest if maximum is None else min(maximum, greatest),
-    }
+    number: dict[str, Any] = {"type": "number", "format": FLOATS[element]}
+    if minimum is not None and math.isfinite(minimum):
+        number["minimum"] = minimum
+    if maximum is not None and math.isfinite(maximum):
+        number["maximum"] = maximum
     return {"anyOf": [number, {"type": "string", "enum": others}]} if others else number
 
 
