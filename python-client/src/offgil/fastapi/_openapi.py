@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterable
 from typing import Any
 
 from offgil._arrays import INT64_MAX, INT64_MIN
-from offgil._catalogue import Kernel, Parameter, Result
+from offgil._catalogue import Kernel, Parameter, Result, json_value
 
 __all__ = ["KERNEL_MARK", "json_body", "with_kernels"]
 
@@ -77,12 +78,12 @@ def _parameter_schema(parameter: Parameter) -> dict[str, Any]:
     scalar = schema
     while "items" in scalar:
         scalar = scalar["items"]
-    if parameter.minimum is not None:
+    if parameter.minimum is not None and math.isfinite(parameter.minimum):
         scalar["minimum"] = parameter.minimum
-    if parameter.maximum is not None:
+    if parameter.maximum is not None and math.isfinite(parameter.maximum):
         scalar["maximum"] = parameter.maximum
     if not parameter.required:
-        schema["default"] = parameter.default
+        schema["default"] = json_value(parameter.default)
     return schema
 
 
