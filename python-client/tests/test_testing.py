@@ -9,7 +9,7 @@ import pytest
 from offgil import AsyncClient, InvalidArgument, OutOfRange, Overloaded
 from offgil.testing import FakeClient
 
-EXTRAS = {"calls", "fail_with"}
+EXTRAS = {"add_kernel", "calls", "fail_with"}
 
 
 def test_has_the_public_surface_of_the_client() -> None:

@@ -8,7 +8,10 @@ The map of the package:
 
 How a call goes: `_calls` and `_streams` build requests and read responses, without waiting;
 `_async_client` and `_client` wait, with `_retry` for the rhythm; `_translate` turns gRPC errors
-into those of `_exceptions`; `_arrays` packs and unpacks numbers.
+into those of `_exceptions`; `_arrays` packs and unpacks the numbers of `process_numbers`.
+
+How a kernel is called: `_arguments` and `_buffers` pack any Python value, `_answers` unpacks the
+`Results`.
 """
 
 from offgil._async_client import AsyncClient
@@ -33,6 +36,7 @@ from offgil._exceptions import (
     Unauthenticated,
     Unimplemented,
 )
+from offgil._results import Results
 from offgil._version import __version__
 
 __all__ = [
@@ -54,6 +58,7 @@ __all__ = [
     "Parameter",
     "ProtocolViolation",
     "Result",
+    "Results",
     "RetryableError",
     "SidecarError",
     "Unauthenticated",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
-from types import SimpleNamespace, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc.aio
@@ -111,15 +111,17 @@ class AsyncClient(BaseClient[AsyncConnection]):
         """
         return self._exchange(JsonExchange(kernel, lax), chunks)
 
-    async def run(self, kernel: str, /, **arguments: Any) -> SimpleNamespace:
+    async def run(self, kernel: str, /, **arguments: Any) -> Any:
         """Runs a kernel with these arguments.
 
         Args:
             kernel: The name of the kernel.
-            **arguments: Its arguments: numbers, lists, or arrays of any kind.
+            **arguments: Its arguments: a number, text or boolean for a scalar; a list, an
+                `array.array`, any buffer or a NumPy array for a vector or a matrix.
 
         Returns:
-            An object with an attribute for each result.
+            The result, or `Results` of several. Arrays are those of NumPy if an argument was one,
+            else `array.array` (a matrix: memoryview) if an argument was a buffer, else lists.
         """
         return await self._invoke(_calls.run(kernel, arguments))
 

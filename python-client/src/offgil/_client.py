@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from types import SimpleNamespace, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
@@ -82,7 +82,7 @@ class Client(BaseClient[Connection]):
         """Streams JSON text in and out; see `AsyncClient.invoke_json_stream`."""
         return self._exchange(JsonExchange(kernel, lax), chunks)
 
-    def run(self, kernel: str, /, **arguments: Any) -> SimpleNamespace:
+    def run(self, kernel: str, /, **arguments: Any) -> Any:
         """Runs a kernel with these arguments; see `AsyncClient.run`."""
         return self._invoke(_calls.run(kernel, arguments))
 
