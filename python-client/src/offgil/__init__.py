@@ -11,7 +11,8 @@ How a call goes: `_calls` and `_streams` build requests and read responses, with
 into those of `_exceptions`; `_arrays` packs and unpacks the numbers of `process_numbers`.
 
 How a kernel is called: `_arguments` and `_buffers` pack any Python value, `_answers` unpacks the
-`Results`.
+`Results`; `_kernels` is the namespace of functions, with signatures of `_signatures` out of the
+`_catalogue`.
 """
 
 from offgil._async_client import AsyncClient

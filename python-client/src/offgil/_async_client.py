@@ -19,6 +19,7 @@ from offgil._base_client import BaseClient
 from offgil._calls import DEFAULT_ROUNDS, UnaryCall
 from offgil._catalogue import Kernel
 from offgil._exceptions import ConnectionFailed, DeadlineExceeded, OffgilError
+from offgil._kernels import AsyncKernelNamespace
 from offgil._retry import RetrySchedule
 from offgil._streams import JsonExchange, NumberExchange
 from offgil._translate import HEALTH_UNKNOWN, is_unavailable, outcome, translate
@@ -46,6 +47,7 @@ class AsyncClient(BaseClient[AsyncConnection]):
     """
 
     _connection_class = AsyncConnection
+    _namespace_class = AsyncKernelNamespace
 
     @property
     def stub(self) -> ComputeServiceAsyncStub:
@@ -127,7 +129,9 @@ class AsyncClient(BaseClient[AsyncConnection]):
 
     async def list_kernels(self) -> tuple[Kernel, ...]:
         """Returns the kernels that the server runs."""
-        return await self._invoke(_calls.list_kernels())
+        kernels = await self._invoke(_calls.list_kernels())
+        self._catalogue.remember(kernels)
+        return kernels
 
     async def check_health(self) -> bool:
         """Returns whether the server can be reached and serves; asks once, without retries."""

@@ -17,6 +17,7 @@ from offgil._calls import DEFAULT_ROUNDS, UnaryCall
 from offgil._catalogue import Kernel
 from offgil._connection import Connection
 from offgil._exceptions import ConnectionFailed, OffgilError
+from offgil._kernels import KernelNamespace
 from offgil._retry import RetrySchedule
 from offgil._stream import run_exchange
 from offgil._streams import JsonExchange, NumberExchange
@@ -48,6 +49,7 @@ class Client(BaseClient[Connection]):
     """
 
     _connection_class = Connection
+    _namespace_class = KernelNamespace
 
     @property
     def stub(self) -> ComputeServiceStub:
@@ -88,7 +90,9 @@ class Client(BaseClient[Connection]):
 
     def list_kernels(self) -> tuple[Kernel, ...]:
         """Returns the kernels that the server runs."""
-        return self._invoke(_calls.list_kernels())
+        kernels = self._invoke(_calls.list_kernels())
+        self._catalogue.remember(kernels)
+        return kernels
 
     def check_health(self) -> bool:
         """Returns whether the server can be reached and serves; asks once, without retries."""
