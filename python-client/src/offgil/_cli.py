@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import importlib.util
 import os
 import sys
 from collections.abc import Sequence
 
-from offgil._config import ConfigurationError
-from offgil._exceptions import SidecarError
+from offgil._config import ConfigurationError, Settings, check_target
+from offgil._exceptions import OffgilError, SidecarError
 from offgil._version import __version__
 
 __all__ = ["EX_UNAVAILABLE", "EX_USAGE", "main"]
@@ -27,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code: 64 is a wrong configuration, 69 a refusal."""
     options = _parser().parse_args(arguments)
     try:
-        return _serve(options)
+        return _stubs(options) if options.command == "stubs" else _serve(options)
     except ConfigurationError as error:
         for fault in error.faults:
             print(f"offgil: {fault}", file=sys.stderr)
@@ -35,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SidecarError as error:
         print(f"offgil: {error}", file=sys.stderr)
         return error.exit_code
+    except OffgilError as error:
+        print(f"offgil: {error}", file=sys.stderr)
+        return EX_UNAVAILABLE
     except KeyboardInterrupt:
         return 0
 
@@ -47,6 +52,22 @@ def _serve(options: argparse.Namespace) -> int:
         return EX_UNAVAILABLE
     given = {key: value for key, value in vars(options).items() if key != "command"}
     return serve(ServeOptions(**given))
+
+
+def _stubs(options: argparse.Namespace) -> int:
+    from offgil._client import Client
+    from offgil._stubs import write_stubs
+    from offgil.sidecar import Sidecar
+
+    target = options.target or Settings.from_environ().target
+    with contextlib.ExitStack() as resources:
+        if target is None:
+            target = resources.enter_context(Sidecar(listen="none")).target
+        client = resources.enter_context(Client(target))
+        stubs = write_stubs(client.list_kernels(), options.arrays)
+    # Whatever the terminal is set to: Python reads a module as UTF-8.
+    sys.stdout.buffer.write(stubs.encode())
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,7 +90,31 @@ def _parser() -> argparse.ArgumentParser:
         default=os.environ.get("OFFGIL_LISTEN") or "127.0.0.1:50051",
         help="where the embedded server serves gRPC over TCP as well; none: nowhere",
     )
+    stubs = commands.add_parser(
+        "stubs",
+        help="print the kernels of a server as types: offgil stubs > kernels.pyi",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    stubs.add_argument(
+        "--target",
+        type=_target,
+        help="the gRPC address of the server; without it that of OFFGIL_TARGET, else an embedded "
+        "server runs for the moment",
+    )
+    stubs.add_argument(
+        "--arrays",
+        choices=("numpy", "list"),
+        default="numpy" if importlib.util.find_spec("numpy") else "list",
+        help="what the arrays of the arguments, and so those of the results, are",
+    )
     return parser
+
+
+def _target(text: str) -> str:
+    try:
+        return check_target(text)
+    except ValueError as fault:
+        raise argparse.ArgumentTypeError(str(fault)) from fault
 
 
 def _port(text: str) -> int:
