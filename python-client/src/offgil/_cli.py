@@ -62,6 +62,8 @@ def _stubs(options: argparse.Namespace) -> int:
     target = options.target or Settings.from_environ().target
     with contextlib.ExitStack() as resources:
         if target is None:
+            # Nobody reads what a server says that is there for a moment, but its faults.
+            os.environ.setdefault("OFFGIL_LOG", "warn")
             target = resources.enter_context(Sidecar(listen="none")).target
         client = resources.enter_context(Client(target))
         stubs = write_stubs(client.list_kernels(), options.arrays)
