@@ -100,7 +100,7 @@ async def test_every_call_returns_its_result(connected: AsyncClient) -> None:
     assert await connected.batch_sum_squares([]) == []
     result = await connected.run("process_numbers", numbers=np.array([1, 2]), rounds=2)
     assert result.original_count == 2
-    assert result.processed_result == [process_number(1, 2), process_number(2, 2)]
+    assert result.processed_result.tolist() == [process_number(1, 2), process_number(2, 2)]
     assert (await connected.run("sum_squares", a=3, b=4)).sum_of_squares == 25
     assert await connected.invoke_json("sum_squares", b'{"a":"3","b":4.0}', lax=True) == (
         b'{"a":3,"b":4,"sum_of_squares":25}'

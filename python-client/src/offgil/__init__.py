@@ -12,7 +12,7 @@ errors into those of `_exceptions`; `_arrays` packs and unpacks the numbers of `
 
 How a kernel is called: `_arguments` and `_buffers` pack any Python value, `_answers` unpacks the
 `Results`; `_kernels` is the namespace of functions, with signatures of `_signatures` out of the
-`_catalogue`.
+`_catalogue`; `_stubs` writes the same for type checkers.
 """
 
 from offgil._async_client import AsyncClient

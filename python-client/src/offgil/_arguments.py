@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import array
 import enum
+import itertools
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from offgil._arrays import check_int, invalid
-from offgil._buffers import element_path, new_array, pack_buffer, pack_numpy
+from offgil._buffers import element_path, fill, pack_buffer, pack_numpy
 from offgil._elements import BOOL, FLOAT64, INT64, Element
 from offgil._proto.offgil.v1 import compute_pb2
 
@@ -52,7 +53,7 @@ def pack_argument(named: compute_pb2.NamedValue, value: Any) -> Kind:
         return _pack_object(named, value)
     if view.ndim == 0:
         return _pack_object(named, view[()])
-    named.array.CopyFrom(pack_buffer(view, named.name))
+    pack_buffer(named.array, view, named.name)
     return Kind.BUFFER
 
 
@@ -72,7 +73,7 @@ def _pack_scalar(named: compute_pb2.NamedValue, value: bool | int | float | str)
 
 def _pack_numpy(named: compute_pb2.NamedValue, values: Any) -> Kind:
     if values.ndim:
-        named.array.CopyFrom(pack_numpy(values, named.name))
+        pack_numpy(named.array, values, named.name)
         return Kind.NUMPY
     if values.dtype.kind not in "biufU":
         invalid(named.name, "float_type", f"a number is needed, not {values.dtype}")
@@ -97,7 +98,7 @@ def _pack_iterable(named: compute_pb2.NamedValue, values: Iterable[Any]) -> Kind
     if items and _is_row(items[0]):
         return _pack_matrix(named, items)
     element, data = _pack_numbers(items, lambda index: f"{named.name}[{index}]")
-    named.array.CopyFrom(new_array(element, (len(items),), data))
+    fill(named.array, element, (len(items),), data)
     return Kind.LIST
 
 
@@ -115,9 +116,9 @@ def _pack_matrix(named: compute_pb2.NamedValue, items: Sequence[Any]) -> Kind:
     if numpy is not None and any(isinstance(row, numpy.ndarray) for row in rows):
         return _pack_numpy(named, _as_numpy(numpy, rows, named.name))
     shape = (len(rows), len(rows[0]))
-    numbers = [number for row in rows for number in row]
+    numbers = list(itertools.chain.from_iterable(rows))
     element, data = _pack_numbers(numbers, lambda index: element_path(named.name, index, shape))
-    named.array.CopyFrom(new_array(element, shape, data))
+    fill(named.array, element, shape, data)
     return Kind.LIST
 
 

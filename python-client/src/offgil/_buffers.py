@@ -15,7 +15,7 @@ from offgil._arrays import INT64_MAX, check_int, invalid
 from offgil._elements import ELEMENT_OF, KIND_OF_FORMAT, Element
 from offgil._proto.offgil.v1 import compute_pb2
 
-__all__ = ["element_path", "new_array", "pack_buffer", "pack_numpy"]
+__all__ = ["element_path", "fill", "pack_buffer", "pack_numpy"]
 
 MAX_DIMENSIONS = 2
 # The typecodes of `array` by kind and size; 16-bit floats have none.
@@ -28,10 +28,11 @@ TYPECODES: Mapping[tuple[str, int], str] = {
 }
 
 
-def pack_numpy(values: Any, field: str) -> compute_pb2.Array:
+def pack_numpy(packed: compute_pb2.Array, values: Any, field: str) -> None:
     """Packs a NumPy array of one or two dimensions, whatever its memory looks like.
 
     Args:
+        packed: What is filled.
         values: The array.
         field: What an error calls it.
 
@@ -47,16 +48,17 @@ def pack_numpy(values: Any, field: str) -> compute_pb2.Array:
     _check_dimensions(values.ndim, field)
     if isinstance(values, numpy.ma.MaskedArray) and numpy.ma.is_masked(values):
         invalid(field, "value_error", "an element that is masked has no value; fill it first")
+    values = numpy.asarray(values)
     if dtype.kind == "u" and dtype.itemsize == 8 and values.size and values.max() > INT64_MAX:
         flat = values.ravel()
         index = int((flat > INT64_MAX).argmax())
         check_int(int(flat[index]), element_path(field, index, values.shape))
     # Not astype alone: it would keep the order of a Fortran array.
     little = numpy.dtype(element.name).newbyteorder("<")
-    return new_array(element, values.shape, values.astype(little, copy=False).tobytes("C"))
+    fill(packed, element, values.shape, values.astype(little, copy=False).tobytes("C"))
 
 
-def pack_buffer(view: memoryview, field: str) -> compute_pb2.Array:
+def pack_buffer(packed: compute_pb2.Array, view: memoryview, field: str) -> None:
     """Packs a buffer of one or two dimensions.
 
     Raises:
@@ -73,7 +75,8 @@ def pack_buffer(view: memoryview, field: str) -> compute_pb2.Array:
         order = sys.byteorder
     data, shape = view.tobytes(), view.shape or ()
     if order == "little" and TYPECODES.get((kind, view.itemsize)) == element.typecode:
-        return new_array(element, shape, data)
+        fill(packed, element, shape, data)
+        return
     numbers = _native(kind, view.itemsize, order, data)
     try:
         converted = array.array(element.typecode, numbers)
@@ -81,12 +84,14 @@ def pack_buffer(view: memoryview, field: str) -> compute_pb2.Array:
         index = next(i for i, number in enumerate(numbers) if number > INT64_MAX)
         check_int(int(numbers[index]), element_path(field, index, shape))
         raise
-    return new_array(element, shape, element.to_bytes(converted))
+    fill(packed, element, shape, element.to_bytes(converted))
 
 
-def new_array(element: Element, shape: Sequence[int], data: bytes) -> compute_pb2.Array:
-    """Returns the contract's form of an array."""
-    return compute_pb2.Array(element=element.number, shape=shape, data=data)
+def fill(packed: compute_pb2.Array, element: Element, shape: Sequence[int], data: bytes) -> None:
+    """Sets the contract's form of an array, in place: to copy a message is to copy its data."""
+    packed.element = element.number
+    packed.shape.extend(shape)
+    packed.data = data
 
 
 def element_path(field: str, index: int, shape: Sequence[int]) -> str:

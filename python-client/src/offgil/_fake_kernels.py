@@ -59,7 +59,7 @@ class FakeKernel:
                 checked[python_name(parameter.name)] = value
             elif parameter.required:
                 invalid(parameter.name, "missing", "the argument is missing")
-        for name in arguments.keys() - fixed.keys():
+        for name in [name for name in arguments if name not in fixed]:
             if further is not None:
                 checked[name] = _check(further, name, arguments[name], lax)
             elif not lax:

@@ -27,6 +27,9 @@ class Results(tuple[Any, ...]):
     if their names and values are, arrays element by element.
     """
 
+    # Where it is public; signatures show it.
+    __module__ = "offgil"
+
     def __new__(cls, /, **values: Any) -> Results:
         """Creates results by their names, in order."""
         results = super().__new__(cls, values.values())

@@ -130,7 +130,8 @@ def describe(kernel: Kernel) -> str:
         lines += _entry(_type_text(only), only.documentation)
     else:
         for result in kernel.results:
-            lines += _entry(f"{result.name} ({_type_text(result)})", result.documentation)
+            name = python_name(result.name)
+            lines += _entry(f"{name} ({_type_text(result)})", result.documentation)
     return "\n".join(lines).strip()
 
 
