@@ -120,7 +120,7 @@ def test_every_synchronous_call_returns_its_result(blocking: Client) -> None:
     assert isinstance(second, offgil.OutOfRange)
     assert blocking.run("sum_squares", a=3, b=4).sum_of_squares == 25
     assert blocking.invoke_json("sum_squares", b'{"a":3,"b":4}').endswith(b":25}")
-    assert [kernel.name for kernel in blocking.list_kernels()] == ["process_numbers", "sum_squares"]
+    assert {"process_numbers", "sum_squares"} <= {x.name for x in blocking.list_kernels()}
     assert blocking.check_health() is True
     blocking.wait_until_ready()
     with ThreadPoolExecutor() as pool:
