@@ -59,6 +59,7 @@ def sources() -> Iterator[Path]:
         "proto",
         "python-client/src",
         "rust-server/kernels/src",
+        "rust-server/macros/src",
         "rust-server/server/src",
     ):
         yield from (x for x in (ROOT / folder).rglob("*") if x.suffix in (".py", ".rs", ".proto"))
