@@ -5,6 +5,7 @@ PYTHON ?= python3
 AGAINST ?= main
 
 VENV := .venv
+TRITON := .triton-venv
 BIN := $(CURDIR)/$(VENV)/bin
 CARGO := cd rust-server && cargo
 SERVER := $(CURDIR)/rust-server/target/release/offgil-server
@@ -29,6 +30,12 @@ $(VENV)/.ready: python-client/requirements-dev.lock python-client/pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable python-client
 	touch $@
 
+# The Triton clients of the black-box tests need an older protobuf than the package is tested with.
+$(TRITON)/.ready: tests/triton/requirements.lock
+	test -x $(TRITON)/bin/python || $(PYTHON) -m venv $(TRITON)
+	$(TRITON)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
 server:
 	$(CARGO) build --release --locked --package offgil-server
 
@@ -43,7 +50,7 @@ test-rust:
 test-python: $(VENV)/.ready
 	cd python-client && $(BIN)/pytest -q
 
-test-black-box: setup
+test-black-box: setup $(TRITON)/.ready
 	cd tests && $(BIN)/pytest -q --ignore=compose
 
 check: check-rust check-deny check-python check-proto ## Check formats, lints, types, licences, and that generated code is fresh
@@ -93,5 +100,5 @@ test-compose: $(VENV)/.ready ## Build the images and test the deployment; needs 
 	cd tests && OFFGIL_COMMIT=$$(git rev-parse --short HEAD) $(BIN)/pytest -q compose
 
 clean: ## Remove everything that was built
-	rm -rf $(VENV) dist rust-server/target python-client/.stubs-venv
+	rm -rf $(VENV) $(TRITON) dist rust-server/target python-client/.stubs-venv
 	find python-client tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -26,6 +26,12 @@ def body(count: int) -> bytes:
 
 # Enough work for the cancellation to overtake it.
 SMALL = body(100_000)
+TENSOR = (
+    b'{"inputs":[{"name":"numbers","datatype":"INT64","shape":[100001],"data":['
+    + MARKER
+    + b",1" * 100_000
+    + b"]}]}"
+)
 # Over 1 MiB a body is streamed to the server.
 LARGE = body(600_000)
 SQUARES = compute_pb2.SumSquaresRequest(a=123_456_789, b=-987_654_321).SerializeToString()
@@ -77,8 +83,9 @@ def check_cancelled(server: Server, app: WebApp, method: str) -> None:
     [
         (post("/process-numbers-rust", SMALL), "InvokeJson", 200_000),
         (post("/kernels/process_numbers", SMALL), "InvokeJson", 200_000),
+        (post("/v2/models/process_numbers/infer", TENSOR), "InvokeInference", 200_000),
     ],
-    ids=["seed route", "kernel route"],
+    ids=["seed route", "kernel route", "model"],
 )
 def test_cancels_the_call_in_flight(
     server: Server, app: App, relay: Relay, message: bytes, method: str, rest: int

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from grpcurl import run_grpcurl
 from processes import ROOT, Server
 
 SERVICE = "offgil.v1.ComputeService"
+INFERENCE = "inference.GRPCInferenceService"
 # grpcurl exits with 64 plus the gRPC code.
 EXIT_CODES = {"NotFound": 64 + 5, "InvalidArgument": 64 + 3, "OutOfRange": 64 + 11}
 
@@ -30,14 +33,17 @@ def run(
 
 def test_lists_the_services_and_methods(server: Server) -> None:
     services = grpcurl(server, "list").split()
-    assert {SERVICE, "grpc.health.v1.Health"} <= set(services)
+    assert {SERVICE, INFERENCE, "grpc.health.v1.Health"} <= set(services)
     methods = grpcurl(server, "list", SERVICE).split()
     assert methods == sorted(
         f"{SERVICE}.{name}"
         for name in (
             "BatchSumSquares",
+            "Invoke",
+            "InvokeInference",
             "InvokeJson",
             "InvokeJsonStream",
+            "InvokeStruct",
             "ListKernels",
             "ProcessNumbers",
             "ProcessNumbersStream",
@@ -103,6 +109,52 @@ def test_invokes_a_kernel_with_json(server: Server) -> None:
     assert json.loads(answer) == {"body": body}
 
 
+def struct(server: Server, kernel: str, arguments: Any) -> Any:
+    """Runs a kernel by `InvokeStruct` and returns its results."""
+    data = json.dumps({"kernel": kernel, "arguments": arguments})
+    return json.loads(grpcurl(server, f"{SERVICE}/InvokeStruct", data=data))["results"]
+
+
+def test_invokes_a_kernel_with_arguments_that_people_can_read(server: Server) -> None:
+    data = '{"kernel":"ema","arguments":{"x":[1,2,4],"alpha":0.5}}'
+    answer = grpcurl(server, f"{SERVICE}/InvokeStruct", data=data)
+    assert json.loads(answer) == {"results": {"result": [1, 1.5, 2.75]}}
+
+
+def test_long_integers_are_digits_both_ways(server: Server) -> None:
+    long = 2**53 + 1
+    results = struct(server, "process_numbers", {"numbers": [1, str(long)], "rounds": 0})
+    assert results == {"original_count": 2, "processed_result": [1, str(long)]}
+
+
+def test_floats_that_are_no_numbers_are_strings(server: Server) -> None:
+    results = struct(server, "ema", {"x": [1, "Infinity", 2], "alpha": 1})
+    # 0·Infinity is none.
+    assert results == {"result": [1, "Infinity", "NaN"]}
+
+
+def test_invokes_every_example_with_arguments_that_people_can_read(server: Server) -> None:
+    listed = json.loads(grpcurl(server, f"{SERVICE}/ListKernels", data="{}"))["kernels"]
+    for kernel in listed:
+        example = json.loads(kernel["exampleJson"])
+        results = struct(server, kernel["name"], example)
+        body = base64.b64encode(kernel["exampleJson"].encode()).decode()
+        data = json.dumps({"kernel": kernel["name"], "body": body})
+        answer = json.loads(grpcurl(server, f"{SERVICE}/InvokeJson", data=data))
+        as_json = json.loads(base64.b64decode(answer["body"]))
+        assert results.keys() == {x["name"] for x in kernel["results"]}
+        assert as_people_write(results) == as_people_write(as_json)
+
+
+def as_people_write(value: Any) -> Any:
+    """Returns results with every number as a float; long integers are digits in a `Struct`."""
+    if isinstance(value, dict):
+        return {name: as_people_write(x) for name, x in value.items()}
+    if isinstance(value, list):
+        return [as_people_write(x) for x in value]
+    return value if isinstance(value, bool) else float(value)
+
+
 def test_streams_numbers(server: Server) -> None:
     messages = '{"header":{"rounds":1}}{"packedNumbers":"AQAAAAAAAAA="}{"end":{"count":1}}'
     answer = grpcurl(server, f"{SERVICE}/ProcessNumbersStream", data=messages)
@@ -115,6 +167,15 @@ def test_lists_the_kernels(server: Server) -> None:
     names = [kernel["name"] for kernel in answer["kernels"]]
     assert names == sorted(names)
     assert {"process_numbers", "sum_squares"} <= set(names)
+    for kernel in answer["kernels"]:
+        assert kernel["documentation"]
+        assert kernel["exampleJson"]
+        assert all(x["documentation"] and x["type"]["element"] for x in kernel["parameters"])
+        assert all(x["documentation"] and x["type"]["element"] for x in kernel["results"])
+    rounds = answer["kernels"][names.index("process_numbers")]["parameters"][1]
+    assert (rounds["name"], rounds["type"]) == ("rounds", {"element": "ELEMENT_TYPE_INT64"})
+    limits = (rounds["defaultJson"], rounds["minimumJson"], rounds["maximumJson"])
+    assert limits == ("1000", "0", "1000000")
 
 
 @pytest.mark.parametrize("service", ["", SERVICE])
@@ -153,6 +214,31 @@ def test_checks_the_health(server: Server, service: str) -> None:
             ['"reason":"RESULT_OUT_OF_RANGE"', "9223372036854775807"],
         ),
         ("InvokeJson", '{"kernel":"x"}', "NotFound", ['"reason":"KERNEL_NOT_FOUND"', '"x"']),
+        (
+            "InvokeStruct",
+            '{"kernel":"emma"}',
+            "NotFound",
+            ['"reason":"KERNEL_NOT_FOUND"', "did you mean ema"],
+        ),
+        ("InvokeStruct", '{"kernel":"ema"}', "InvalidArgument", ['"field":"x"', '"missing"']),
+        (
+            "InvokeStruct",
+            '{"kernel":"ema","arguments":{"x":[1,null]}}',
+            "InvalidArgument",
+            ['"field":"x[1]"', '"type":"float_type"'],
+        ),
+        (
+            "InvokeStruct",
+            '{"kernel":"process_numbers","arguments":{"numbers":[0.5]}}',
+            "InvalidArgument",
+            ['"field":"numbers[0]"', '"type":"int_from_float"'],
+        ),
+        (
+            "InvokeStruct",
+            '{"kernel":"ema","arguments":{"x":[1],"alfa":1}}',
+            "InvalidArgument",
+            ['"field":"alfa"', '"type":"extra_forbidden"', "did you mean alpha"],
+        ),
         (
             "InvokeJson",
             # {"numbers":[1,true]}

@@ -204,13 +204,17 @@ def test_the_document_describes_the_errors(app: App, path: str, method: str) -> 
 
 def test_the_document_has_a_path_for_each_kernel(app: App) -> None:
     document = app.get("/openapi.json").json()
-    names = [kernel["name"] for kernel in app.get("/kernels").json()]
-    assert names
-    for name in names:
-        operation = document["paths"][f"/kernels/{name}"]["post"]
+    kernels = app.get("/kernels").json()
+    assert kernels
+    for kernel in kernels:
+        operation = document["paths"][f"/kernels/{kernel['name']}"]["post"]
         assert operation["summary"]
-        assert json_schema(document, operation["requestBody"])["additionalProperties"] is False
+        body = operation["requestBody"]["content"]["application/json"]
+        assert body["example"] == kernel["example"]
+        is_open = any(parameter["variadic"] for parameter in kernel["parameters"])
+        assert (body["schema"]["additionalProperties"] is False) != is_open
         assert json_schema(document, operation["responses"]["200"])["required"]
+        assert {"413", "422", "500", "503", "504"} <= operation["responses"].keys()
     squares = document["paths"]["/kernels/sum_squares"]["post"]
     assert json_schema(document, squares["requestBody"])["required"] == ["a", "b"]
     ids = [x["operationId"] for path in document["paths"].values() for x in path.values()]
@@ -226,6 +230,16 @@ def resolve(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
         document = document[key]
         schema = document
     return schema
+
+
+def test_every_example_of_the_document_succeeds(app: App) -> None:
+    paths = app.get("/openapi.json").json()["paths"]
+    for kernel in app.get("/kernels").json():
+        path = f"/kernels/{kernel['name']}"
+        body = paths[path]["post"]["requestBody"]["content"]["application/json"]
+        answer = app.post(path, json=body["example"])
+        assert answer.status_code == 200, (path, answer.text)
+        assert list(answer.json()) == [result["name"] for result in kernel["results"]]
 
 
 def test_an_answer_is_json_of_a_known_length(app: App) -> None:

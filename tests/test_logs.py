@@ -39,7 +39,7 @@ def test_writes_one_json_line_for_a_call(start: Start[Server], tmp_path: Path) -
         assert line["level"] == "INFO"
         client.with_options(metadata=(("x-request-id", "two"),)).run("sum_squares", a=3, b=4)
         line = only_call(server, "two")
-        assert line["method"] == "offgil.v1.ComputeService/InvokeJson"
+        assert line["method"] == "offgil.v1.ComputeService/Invoke"
         assert (line["kernel"], line["code"]) == ("sum_squares", 0)
         for chunk in client.with_options(
             metadata=(("x-request-id", "three"),)
@@ -78,7 +78,7 @@ def test_holds_nothing_of_the_data(start: Start[Server], tmp_path: Path) -> None
         client.run("process_numbers", numbers=[SECRET], rounds=0)
         list(client.process_numbers_stream([[SECRET]], rounds=0))
         with pytest.raises(InvalidArgument):
-            client.run("process_numbers", numbers=[SECRET, "a secret text"])
+            client.invoke_json("process_numbers", b'{"numbers":[%d,"a secret text"]}' % SECRET)
         with pytest.raises(OutOfRange):
             client.sum_squares(SECRET, SECRET)
     wait_for(

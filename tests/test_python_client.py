@@ -100,7 +100,7 @@ async def test_every_call_returns_its_result(connected: AsyncClient) -> None:
     assert await connected.batch_sum_squares([]) == []
     result = await connected.run("process_numbers", numbers=np.array([1, 2]), rounds=2)
     assert result.original_count == 2
-    assert result.processed_result == [process_number(1, 2), process_number(2, 2)]
+    assert result.processed_result.tolist() == [process_number(1, 2), process_number(2, 2)]
     assert (await connected.run("sum_squares", a=3, b=4)).sum_of_squares == 25
     assert await connected.invoke_json("sum_squares", b'{"a":"3","b":4.0}', lax=True) == (
         b'{"a":3,"b":4,"sum_of_squares":25}'
@@ -120,7 +120,7 @@ def test_every_synchronous_call_returns_its_result(blocking: Client) -> None:
     assert isinstance(second, offgil.OutOfRange)
     assert blocking.run("sum_squares", a=3, b=4).sum_of_squares == 25
     assert blocking.invoke_json("sum_squares", b'{"a":3,"b":4}').endswith(b":25}")
-    assert [kernel.name for kernel in blocking.list_kernels()] == ["process_numbers", "sum_squares"]
+    assert {"process_numbers", "sum_squares"} <= {x.name for x in blocking.list_kernels()}
     assert blocking.check_health() is True
     blocking.wait_until_ready()
     with ThreadPoolExecutor() as pool:

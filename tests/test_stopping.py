@@ -69,7 +69,7 @@ def test_a_server_cuts_off_what_outlasts_its_drain_timeout(
         yield [1]
         wait_for(lambda: results, "the first results")
         server.sigterm()
-        assert server.wait() == 1
+        server.wait()
         yield [2]
 
     results: list[list[int]] = []
@@ -81,7 +81,7 @@ def test_a_server_cuts_off_what_outlasts_its_drain_timeout(
             results.append(chunk)
     assert type(caught.value).__name__ == "ConnectionFailed"
     assert results == [[process_number(1)]]
-    # The caller hears of it a moment before the process ends.
+    # The caller may learn that its call is over before the server has ended.
     assert server.wait() == 1
 
 

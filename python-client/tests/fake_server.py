@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent import futures
 from typing import Any, NoReturn
 
@@ -13,9 +13,10 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from offgil import OffgilError, RetryableError
+from offgil import OffgilError, RetryableError, Unimplemented
+from offgil._fake_kernels import FakeKernel
 from offgil._proto.offgil.v1 import compute_pb2, compute_pb2_grpc
-from offgil._reference import process_packed, respond, run_json
+from offgil._reference import BUILT_IN, process_packed, respond, run_json
 
 
 class FakeServer(compute_pb2_grpc.ComputeServiceServicer):
@@ -29,6 +30,8 @@ class FakeServer(compute_pb2_grpc.ComputeServiceServicer):
         omit_end: Whether streams break off before their end marker.
         keep_open: Whether number streams wait after their results, for their caller to leave.
         left: Set when the caller has left such a stream.
+        kernels: The catalogue.
+        invoke: Answers `Invoke` in the place of these kernels.
     """
 
     def __init__(self) -> None:
@@ -41,6 +44,8 @@ class FakeServer(compute_pb2_grpc.ComputeServiceServicer):
         self.omit_end = False
         self.keep_open = False
         self.left = threading.Event()
+        self.kernels: dict[str, FakeKernel] = dict(BUILT_IN)
+        self.invoke: Callable[[Any], compute_pb2.InvokeResponse] | None = None
         self.health = health.HealthServicer()
         self.set_serving(True)
         self._server: grpc.Server | None = None
@@ -81,8 +86,20 @@ class FakeServer(compute_pb2_grpc.ComputeServiceServicer):
     def BatchSumSquares(self, request: Any, context: Any) -> Any:
         return self._answer("BatchSumSquares", request, context)
 
+    def Invoke(self, request: Any, context: Any) -> Any:
+        if self.invoke is None:
+            return self._answer("Invoke", request, context)
+        self._begin("Invoke", context)
+        return self.invoke(request)
+
     def InvokeJson(self, request: Any, context: Any) -> Any:
         return self._answer("InvokeJson", request, context)
+
+    def InvokeStruct(self, request: Any, context: Any) -> Any:
+        abort(context, Unimplemented("for people, not for clients", reason="UNIMPLEMENTED"))
+
+    def InvokeInference(self, request: Any, context: Any) -> Any:
+        return self._answer("InvokeInference", request, context)
 
     def ListKernels(self, request: Any, context: Any) -> Any:
         return self._answer("ListKernels", request, context)
@@ -111,7 +128,7 @@ class FakeServer(compute_pb2_grpc.ComputeServiceServicer):
         header, body = messages[0].header, b"".join(message.body for message in messages)
         is_lax = header.mode == compute_pb2.JSON_MODE_LAX
         try:
-            answer = run_json(header.kernel, body, is_lax)
+            answer = run_json(header.kernel, body, is_lax, self.kernels)
         except OffgilError as error:
             abort(context, error)
         half = len(answer) // 2
@@ -124,7 +141,7 @@ class FakeServer(compute_pb2_grpc.ComputeServiceServicer):
     def _answer(self, method: str, request: Any, context: Any) -> Any:
         self._begin(method, context)
         try:
-            return respond(method, request)
+            return respond(method, request, self.kernels)
         except OffgilError as error:
             abort(context, error)
 

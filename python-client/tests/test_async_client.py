@@ -5,7 +5,6 @@ from __future__ import annotations
 import array
 import asyncio
 import os
-from typing import Any
 
 import numpy
 import pytest
@@ -75,31 +74,6 @@ async def test_invoke_json_passes_bytes(client: AsyncClient) -> None:
     assert answer == b'{"a":3,"b":4,"sum_of_squares":25}'
     lax = await client.invoke_json("sum_squares", b'{"a":"3","b":4.0,"c":1}', lax=True)
     assert lax == answer
-
-
-async def test_run_takes_and_gives_python_values(client: AsyncClient) -> None:
-    assert (await client.run("sum_squares", a=3, b=4)).sum_of_squares == 25
-    result = await client.run("process_numbers", numbers=numpy.array([1, 2]), rounds=0)
-    assert (result.original_count, result.processed_result) == (2, [1, 2])
-    with pytest.raises(InvalidArgument, match="a: cannot be written as JSON"):
-        await client.run("sum_squares", a=float("nan"), b=4)
-
-
-@pytest.mark.parametrize("three", [numpy.int64(3), numpy.uint8(3), numpy.array(3)])
-async def test_run_takes_integers_of_numpy(client: AsyncClient, three: Any) -> None:
-    assert (await client.run("sum_squares", a=three, b=4)).sum_of_squares == 25
-    result = await client.run("process_numbers", numbers=[three, 4], rounds=0)
-    assert result.processed_result == [3, 4]
-
-
-@pytest.mark.parametrize(
-    "numbers", [numpy.array([[1, 2]]), memoryview(bytes(16)).cast("q", (2, 1))]
-)
-async def test_run_does_not_flatten(server: FakeServer, client: AsyncClient, numbers: Any) -> None:
-    with pytest.raises(InvalidArgument, match="of 2") as caught:
-        await client.run("process_numbers", numbers=numbers)
-    assert [violation.field for violation in caught.value.fields] == ["numbers"]
-    assert server.calls == []
 
 
 async def test_lists_the_kernels(client: AsyncClient) -> None:

@@ -31,6 +31,8 @@ def test_calls_every_unary_rpc(server: FakeServer) -> None:
         assert client.sum_squares(3, 4) == 25
         assert client.batch_sum_squares([(3, 4)]) == [25]
         assert client.invoke_json("sum_squares", b'{"a":3,"b":4}').endswith(b"25}")
+        answer = client.invoke_inference("sum_squares", b'{"parameters":{"a":3,"b":4}}')
+        assert b'"data":[25]' in answer.body
         assert client.run("sum_squares", a=3, b=4).sum_of_squares == 25
         assert [kernel.name for kernel in client.list_kernels()]
         with pytest.raises(OutOfRange):

@@ -6,9 +6,13 @@ The map of the package:
 * `offgil.fastapi` connects them to a FastAPI app; `offgil.app:app` is a ready-made one.
 * `offgil.sidecar` starts the server beside an app; `offgil.testing` has a fake for tests.
 
-How a call goes: `_calls` and `_streams` build requests and read responses, without waiting;
-`_async_client` and `_client` wait, with `_retry` for the rhythm; `_translate` turns gRPC errors
-into those of `_exceptions`; `_arrays` packs and unpacks numbers.
+How a call goes: `_calls`, `_inference` and `_streams` build requests and read responses, without
+waiting; `_async_client` and `_client` wait, with `_retry` for the rhythm; `_translate` turns gRPC
+errors into those of `_exceptions`; `_arrays` packs and unpacks the numbers of `process_numbers`.
+
+How a kernel is called: `_arguments` and `_buffers` pack any Python value, `_answers` unpacks the
+`Results`; `_kernels` is the namespace of functions, with signatures of `_signatures` out of the
+`_catalogue`; `_stubs` writes the same for type checkers.
 """
 
 from offgil._async_client import AsyncClient
@@ -33,6 +37,8 @@ from offgil._exceptions import (
     Unauthenticated,
     Unimplemented,
 )
+from offgil._inference import InferenceBody
+from offgil._results import Results
 from offgil._version import __version__
 
 __all__ = [
@@ -43,6 +49,7 @@ __all__ = [
     "ConnectionFailed",
     "DeadlineExceeded",
     "FieldViolation",
+    "InferenceBody",
     "InvalidArgument",
     "Kernel",
     "KernelFailed",
@@ -54,6 +61,7 @@ __all__ = [
     "Parameter",
     "ProtocolViolation",
     "Result",
+    "Results",
     "RetryableError",
     "SidecarError",
     "Unauthenticated",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
-from types import SimpleNamespace, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc.aio
@@ -19,6 +19,8 @@ from offgil._base_client import BaseClient
 from offgil._calls import DEFAULT_ROUNDS, UnaryCall
 from offgil._catalogue import Kernel
 from offgil._exceptions import ConnectionFailed, DeadlineExceeded, OffgilError
+from offgil._inference import InferenceBody, invoke_inference
+from offgil._kernels import AsyncKernelNamespace
 from offgil._retry import RetrySchedule
 from offgil._streams import JsonExchange, NumberExchange
 from offgil._translate import HEALTH_UNKNOWN, is_unavailable, outcome, translate
@@ -46,6 +48,7 @@ class AsyncClient(BaseClient[AsyncConnection]):
     """
 
     _connection_class = AsyncConnection
+    _namespace_class = AsyncKernelNamespace
 
     @property
     def stub(self) -> ComputeServiceAsyncStub:
@@ -111,21 +114,41 @@ class AsyncClient(BaseClient[AsyncConnection]):
         """
         return self._exchange(JsonExchange(kernel, lax), chunks)
 
-    async def run(self, kernel: str, /, **arguments: Any) -> SimpleNamespace:
+    async def invoke_inference(
+        self, model: str, body: bytes, *, version: str = "", header_bytes: int | None = None
+    ) -> InferenceBody:
+        """Runs a kernel with a request of the REST form of the Open Inference Protocol.
+
+        Args:
+            model: The name of the kernel.
+            body: A JSON object, and behind it the binary data of its tensors if there are any.
+            version: The version of the model: ``"1"``, or empty for the only one.
+            header_bytes: The length of the JSON object, if binary data follow.
+
+        Returns:
+            The response in the same form.
+        """
+        return await self._invoke(invoke_inference(model, body, version, header_bytes))
+
+    async def run(self, kernel: str, /, **arguments: Any) -> Any:
         """Runs a kernel with these arguments.
 
         Args:
             kernel: The name of the kernel.
-            **arguments: Its arguments: numbers, lists, or arrays of any kind.
+            **arguments: Its arguments: a number, text or boolean for a scalar; a list, an
+                `array.array`, any buffer or a NumPy array for a vector or a matrix.
 
         Returns:
-            An object with an attribute for each result.
+            The result, or `Results` of several. Arrays are those of NumPy if an argument was one,
+            else `array.array` (a matrix: memoryview) if an argument was a buffer, else lists.
         """
         return await self._invoke(_calls.run(kernel, arguments))
 
     async def list_kernels(self) -> tuple[Kernel, ...]:
         """Returns the kernels that the server runs."""
-        return await self._invoke(_calls.list_kernels())
+        kernels = await self._invoke(_calls.list_kernels())
+        self._catalogue.remember(kernels)
+        return kernels
 
     async def check_health(self) -> bool:
         """Returns whether the server can be reached and serves; asks once, without retries."""

@@ -7,6 +7,7 @@ import dataclasses
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from offgil._config import DEFAULT_TARGET, Settings, check_target
+from offgil._kernels import CatalogueCache
 from offgil._options import MAX_MESSAGE_BYTES, ClientOptions
 
 __all__ = ["BaseClient"]
@@ -23,6 +24,7 @@ class BaseClient(Generic[ConnectionT]):
     """Holds the options of a client and its connection, which derived clients share."""
 
     _connection_class: ClassVar[type[Any]]
+    _namespace_class: ClassVar[type[Any]]
 
     def __init__(
         self,
@@ -55,6 +57,7 @@ class BaseClient(Generic[ConnectionT]):
             check_target(target), self._options, max_message_bytes
         )
         self._owns_connection = True
+        self._catalogue = CatalogueCache()
 
     @property
     def target(self) -> str:
@@ -65,6 +68,15 @@ class BaseClient(Generic[ConnectionT]):
     def timeout(self) -> float:
         """The deadline of every call, in seconds."""
         return self._options.timeout
+
+    @property
+    def kernels(self) -> Any:
+        """The kernels of the server as functions: ``client.kernels.ema(x, alpha=0.2)``.
+
+        Each has the signature and the documentation of its kernel, and takes and returns what `run`
+        does. For type checkers, ``offgil stubs`` writes the protocols that it fulfils.
+        """
+        return self._namespace_class(self, self._catalogue)
 
     def with_options(
         self,

@@ -5,17 +5,16 @@
 
 from __future__ import annotations
 
-import json
-import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any, Generic, TypeVar
 
 from google.protobuf.message import Message
 from google.rpc import code_pb2
 
-from offgil._arrays import Numbers, check_int, invalid, pack, unpack
+from offgil._answers import unpack_results
+from offgil._arguments import Kind, pack_argument
+from offgil._arrays import Numbers, check_int, invalid, pack
 from offgil._catalogue import Kernel, kernels_from_proto
 from offgil._exceptions import OffgilError, ProtocolViolation
 from offgil._proto.offgil.v1 import compute_pb2
@@ -116,18 +115,13 @@ def invoke_json(kernel: str, body: bytes, lax: bool) -> UnaryCall[bytes]:
     return UnaryCall("InvokeJson", request, lambda response: bytes(response.body))
 
 
-def run(kernel: str, arguments: dict[str, Any]) -> UnaryCall[SimpleNamespace]:
-    """Prepares `InvokeJson` with these arguments; the result has an attribute for each result."""
-    texts = (f"{json.dumps(name)}:{_argument(name, x)}" for name, x in arguments.items())
-    call = invoke_json(kernel, ("{" + ",".join(texts) + "}").encode(), lax=False)
-
-    def decode(response: compute_pb2.InvokeJsonResponse) -> SimpleNamespace:
-        results = json.loads(response.body)
-        if not isinstance(results, dict):
-            raise ProtocolViolation(f"kernel {kernel!r} answered no JSON object")
-        return SimpleNamespace(**results)
-
-    return UnaryCall(call.method, call.request, decode)
+def run(kernel: str, arguments: Mapping[str, Any]) -> UnaryCall[Any]:
+    """Prepares `Invoke` with these arguments; arrays of the result have their kind."""
+    request = compute_pb2.InvokeRequest(kernel=kernel)
+    kind = Kind.LIST
+    for name, value in arguments.items():
+        kind = max(kind, pack_argument(request.arguments.add(name=name), value))
+    return UnaryCall("Invoke", request, lambda response: unpack_results(response.results, kind))
 
 
 def list_kernels() -> UnaryCall[tuple[Kernel, ...]]:
@@ -151,25 +145,6 @@ def check_rounds(rounds: int) -> int:
 def json_mode(lax: bool) -> compute_pb2.JsonMode.ValueType:
     """Returns how the server reads the arguments."""
     return compute_pb2.JSON_MODE_LAX if lax else compute_pb2.JSON_MODE_STRICT
-
-
-def _argument(name: str, value: Any) -> str:
-    try:
-        value = operator.index(value)  # NumPy's integers are buffers too, but no arrays
-    except TypeError:
-        if not isinstance(value, str | float | list | tuple | dict | None):
-            value = _list(name, value)
-    try:
-        return json.dumps(value, allow_nan=False, default=operator.index)
-    except (TypeError, ValueError, RecursionError) as fault:
-        invalid(name, "json_type", f"cannot be written as JSON: {fault}")
-
-
-def _list(name: str, value: Any) -> list[int]:
-    dimensions = getattr(value, "ndim", 1)
-    if dimensions > 1:
-        invalid(name, "list_type", f"an array of one dimension is needed, not of {dimensions}")
-    return unpack(pack(value, name).data).tolist()
 
 
 def _outcome(outcome: compute_pb2.SumSquaresOutcome) -> int | OffgilError:

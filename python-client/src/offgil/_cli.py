@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import importlib.util
 import os
 import shlex
 import sys
@@ -10,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from offgil._config import ConfigurationError
-from offgil._exceptions import SidecarError
+from offgil._config import ConfigurationError, Settings, check_target
+from offgil._exceptions import OffgilError, SidecarError
 from offgil._version import __version__
 
 __all__ = ["EX_UNAVAILABLE", "EX_USAGE", "main"]
@@ -29,7 +31,7 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code: 64 is a wrong configuration, 69 a refusal."""
     options = vars(_parser().parse_args(arguments))
-    command = {"serve": _serve, "dev": _dev, "new": _new}[options.pop("command")]
+    command = {"serve": _serve, "dev": _dev, "new": _new, "stubs": _stubs}[options.pop("command")]
     try:
         return command(options)
     except ConfigurationError as error:
@@ -39,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SidecarError as error:
         print(f"offgil: {error}", file=sys.stderr)
         return error.exit_code
+    except OffgilError as error:
+        print(f"offgil: {error}", file=sys.stderr)
+        return EX_UNAVAILABLE
     except KeyboardInterrupt:
         return 0
 
@@ -79,6 +84,24 @@ def _lack_of(missing: ModuleNotFoundError) -> SidecarError:
     return SidecarError(f'{missing.name} is missing: pip install "offgil[app]"')
 
 
+def _stubs(options: dict[str, Any]) -> int:
+    from offgil._client import Client
+    from offgil._stubs import write_stubs
+    from offgil.sidecar import Sidecar
+
+    target = options["target"] or Settings.from_environ().target
+    with contextlib.ExitStack() as resources:
+        if target is None:
+            # Nobody reads what a server says that is there for a moment, but its faults.
+            os.environ.setdefault("OFFGIL_LOG", "warn")
+            target = resources.enter_context(Sidecar(listen="none")).target
+        client = resources.enter_context(Client(target))
+        stubs = write_stubs(client.list_kernels(), options["arrays"])
+    # Whatever the terminal is set to: Python reads a module as UTF-8.
+    sys.stdout.buffer.write(stubs.encode())
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="offgil", description="CPU-bound work off the GIL, for FastAPI.")
     parser.add_argument("--version", action="version", version=f"offgil {__version__}")
@@ -107,6 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_addresses(dev, app="app:app")
     dev.add_argument("--release", action="store_true", help="build as for production; takes longer")
+    _add_stubs(commands)
     return parser
 
 
@@ -120,6 +144,33 @@ def _add_addresses(command: argparse.ArgumentParser, app: str) -> None:
         default=os.environ.get("OFFGIL_LISTEN") or "127.0.0.1:50051",
         help="where the embedded server serves gRPC over TCP as well; none: nowhere",
     )
+
+
+def _add_stubs(commands: Any) -> None:
+    stubs = commands.add_parser(
+        "stubs",
+        help="print the kernels of a server as types: offgil stubs > kernels.pyi",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    stubs.add_argument(
+        "--target",
+        type=_target,
+        help="the gRPC address of the server; without it that of OFFGIL_TARGET, else an embedded "
+        "server runs for the moment",
+    )
+    stubs.add_argument(
+        "--arrays",
+        choices=("numpy", "list"),
+        default="numpy" if importlib.util.find_spec("numpy") else "list",
+        help="what the arrays of the arguments, and so those of the results, are",
+    )
+
+
+def _target(text: str) -> str:
+    try:
+        return check_target(text)
+    except ValueError as fault:
+        raise argparse.ArgumentTypeError(str(fault)) from fault
 
 
 def _port(text: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from types import SimpleNamespace, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
@@ -17,6 +17,8 @@ from offgil._calls import DEFAULT_ROUNDS, UnaryCall
 from offgil._catalogue import Kernel
 from offgil._connection import Connection
 from offgil._exceptions import ConnectionFailed, OffgilError
+from offgil._inference import InferenceBody, invoke_inference
+from offgil._kernels import KernelNamespace
 from offgil._retry import RetrySchedule
 from offgil._stream import run_exchange
 from offgil._streams import JsonExchange, NumberExchange
@@ -48,6 +50,7 @@ class Client(BaseClient[Connection]):
     """
 
     _connection_class = Connection
+    _namespace_class = KernelNamespace
 
     @property
     def stub(self) -> ComputeServiceStub:
@@ -82,13 +85,21 @@ class Client(BaseClient[Connection]):
         """Streams JSON text in and out; see `AsyncClient.invoke_json_stream`."""
         return self._exchange(JsonExchange(kernel, lax), chunks)
 
-    def run(self, kernel: str, /, **arguments: Any) -> SimpleNamespace:
+    def invoke_inference(
+        self, model: str, body: bytes, *, version: str = "", header_bytes: int | None = None
+    ) -> InferenceBody:
+        """Runs a kernel by the inference protocol; see `AsyncClient.invoke_inference`."""
+        return self._invoke(invoke_inference(model, body, version, header_bytes))
+
+    def run(self, kernel: str, /, **arguments: Any) -> Any:
         """Runs a kernel with these arguments; see `AsyncClient.run`."""
         return self._invoke(_calls.run(kernel, arguments))
 
     def list_kernels(self) -> tuple[Kernel, ...]:
         """Returns the kernels that the server runs."""
-        return self._invoke(_calls.list_kernels())
+        kernels = self._invoke(_calls.list_kernels())
+        self._catalogue.remember(kernels)
+        return kernels
 
     def check_health(self) -> bool:
         """Returns whether the server can be reached and serves; asks once, without retries."""

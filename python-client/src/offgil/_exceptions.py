@@ -5,12 +5,12 @@ OffgilError
 ├── OutOfRange                the exact result does not fit its type
 ├── NotFound                  the catalogue has no kernel of that name
 ├── Unimplemented             the server is built without that RPC or feature
-├── MessageTooLarge           a message or body is over its limit; a retry cannot help
+├── MessageTooLarge           a message, body or the memory of a call is over its limit
 ├── RetryableError            the same call may succeed later
 │   ├── Overloaded            the server sheds load
 │   └── ConnectionFailed      the server drains, restarts or cannot be reached
 ├── DeadlineExceeded          the deadline passed while the call waited or ran
-├── KernelFailed              a defect in a kernel or in the server
+├── KernelFailed              a kernel failed, or has a defect, or the server has one
 ├── Unauthenticated           credentials are missing or wrong
 ├── Cancelled                 the call was cancelled at the other end
 ├── ProtocolViolation         the answer is incomplete or not what the contract promises
@@ -130,7 +130,11 @@ class Unimplemented(OffgilError):
 
 
 class MessageTooLarge(OffgilError):
-    """A message or body is over its limit; send less, or use a streaming call."""
+    """A message, a body or the memory of a call is over its limit; a retry cannot help.
+
+    Send less, or use a streaming call. `fields` names the argument that asks for too much, if one
+    does.
+    """
 
     default_code = "RESOURCE_EXHAUSTED"
 
@@ -184,7 +188,11 @@ class DeadlineExceeded(OffgilError):
 
 
 class KernelFailed(OffgilError):
-    """A defect in a kernel or in the server; report it."""
+    """A kernel failed, by no fault of its arguments; `reason` says how.
+
+    ``KERNEL_FAILED``: the message says what went wrong. ``KERNEL_PANICKED`` is a defect in the
+    kernel and ``INTERNAL`` one in the server; report them.
+    """
 
     default_code = "INTERNAL"
 

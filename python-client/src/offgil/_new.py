@@ -113,7 +113,10 @@ def _values(name: str, checkout: Path | None) -> dict[str, str]:
         "requirement": f"offgil[app] @ {client}",
         "copy_server": f"\n{copy('proto')}{copy('rust-server')}",
         "copy_client": copy("python-client"),
-        "build_contexts": f"\n      additional_contexts: {json.dumps({'offgil': str(checkout)})}",
+        "build_contexts": (
+            f"\n      additional_contexts: {json.dumps({'offgil': str(checkout)})}"
+            " # needs Docker Engine 23 or later"
+        ),
     }
 
 

@@ -7,22 +7,24 @@ It does not try to word every error of the server.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, NoReturn
 
 from google.protobuf.message import Message
 
-from offgil._arrays import INT64_MAX, INT64_MIN, check_int, invalid, pack, unpack
+from offgil._arrays import INT64_MAX, INT64_MIN, invalid, pack, unpack
 from offgil._calls import DEFAULT_ROUNDS
+from offgil._catalogue import Kernel, Parameter, Result
 from offgil._exceptions import InvalidArgument, NotFound, OffgilError, OutOfRange
+from offgil._fake_kernels import FakeKernel, kernel_to_proto
 from offgil._proto.offgil.v1 import compute_pb2
+from offgil._reference_inference import run_inference
 
-__all__ = ["process", "respond", "run_json", "sum_squares"]
+__all__ = ["BUILT_IN", "process", "respond", "run_json", "sum_squares"]
 
 MODULUS = 1_000_000_007
 MAX_ROUNDS = 1_000_000
-INT64 = compute_pb2.ValueType(element=compute_pb2.ELEMENT_TYPE_INT64)
-VECTOR = compute_pb2.ValueType(element=compute_pb2.ELEMENT_TYPE_INT64, rank=1)
 
 
 def process(numbers: Iterable[int], rounds: int = DEFAULT_ROUNDS) -> list[int]:
@@ -52,8 +54,15 @@ def sum_squares(a: int, b: int) -> int:
     return result
 
 
-def respond(method: str, request: Any) -> Message:
-    """Returns the response of a unary RPC, or raises the error that it answers."""
+def respond(method: str, request: Any, kernels: Mapping[str, FakeKernel] | None = None) -> Message:
+    """Returns the response of a unary RPC, or raises the error that it answers.
+
+    Args:
+        method: The name of the RPC.
+        request: Its request.
+        kernels: The catalogue. Default: the kernels of this module.
+    """
+    kernels = BUILT_IN if kernels is None else kernels
     match method:
         case "ProcessNumbers":
             rounds = request.rounds if request.HasField("rounds") else DEFAULT_ROUNDS
@@ -69,12 +78,19 @@ def respond(method: str, request: Any) -> Message:
         case "BatchSumSquares":
             outcomes = [_outcome(pair.a, pair.b) for pair in request.pairs]
             return compute_pb2.BatchSumSquaresResponse(outcomes=outcomes)
+        case "Invoke":
+            results = _find(request.kernel, kernels).run_named(request.arguments)
+            return compute_pb2.InvokeResponse(results=results)
         case "InvokeJson":
             is_lax = request.mode == compute_pb2.JSON_MODE_LAX
-            body = run_json(request.kernel, request.body, is_lax)
+            body = run_json(request.kernel, request.body, is_lax, kernels)
             return compute_pb2.InvokeJsonResponse(body=body)
+        case "InvokeInference":
+            described = [kernel_to_proto(kernel.kernel) for kernel in kernels.values()]
+            return run_inference(request, described, partial(run_json, kernels=kernels))
         case "ListKernels":
-            return compute_pb2.ListKernelsResponse(kernels=KERNELS)
+            described = [kernel_to_proto(kernels[name].kernel) for name in sorted(kernels)]
+            return compute_pb2.ListKernelsResponse(kernels=described)
     raise NotImplementedError(method)
 
 
@@ -83,24 +99,27 @@ def process_packed(data: bytes, rounds: int) -> bytes:
     return pack(process(unpack(pack(data, "packed_numbers").data), rounds)).data
 
 
-def run_json(kernel: str, body: bytes, lax: bool) -> bytes:
+def run_json(
+    kernel: str, body: bytes, lax: bool, kernels: Mapping[str, FakeKernel] | None = None
+) -> bytes:
     """Runs a kernel, JSON in, JSON out."""
-    known = {description.name: description for description in KERNELS}
-    if kernel not in known:
-        raise NotFound(f"there is no kernel {kernel!r}", reason="KERNEL_NOT_FOUND")
-    arguments = _parse(body, lax)
-    values = {
-        parameter.name: _value(parameter, arguments, lax) for parameter in known[kernel].parameters
-    }
-    if not lax:
-        for name in arguments.keys() - values.keys():
-            invalid(name, "extra_forbidden", "there is no such argument")
-    if kernel == "sum_squares":
-        result: dict[str, Any] = {**values, "sum_of_squares": sum_squares(**values)}
-    else:
-        results = process(values["numbers"], values["rounds"])
-        result = {"original_count": len(results), "processed_result": results}
-    return json.dumps(result, separators=(",", ":")).encode()
+    found = _find(kernel, BUILT_IN if kernels is None else kernels)
+    results = found.run_object(_parse(body, lax), lax=lax)
+    return json.dumps(results, separators=(",", ":")).encode()
+
+
+def _find(name: str, kernels: Mapping[str, FakeKernel]) -> FakeKernel:
+    if name not in kernels:
+        raise NotFound(f"there is no kernel {name!r}", reason="KERNEL_NOT_FOUND")
+    return kernels[name]
+
+
+def _process_numbers(numbers: list[int], rounds: int = DEFAULT_ROUNDS) -> tuple[int, list[int]]:
+    return len(numbers), process(numbers, rounds)
+
+
+def _sum_squares(a: int, b: int) -> tuple[int, int, int]:
+    return a, b, sum_squares(a, b)
 
 
 def _repeat(number: int, rounds: int) -> int:
@@ -142,71 +161,47 @@ def _parse(body: bytes, lax: bool) -> dict[str, Any]:
     return parsed
 
 
-def _value(
-    parameter: compute_pb2.ParameterDescription, arguments: dict[str, Any], lax: bool
-) -> Any:
-    name = parameter.name
-    if name not in arguments:
-        if not parameter.HasField("default_json"):
-            invalid(name, "missing", "the argument is missing")
-        return json.loads(parameter.default_json)
-    value = arguments[name]
-    if parameter.type.rank == 0:
-        return _integer(value, name, lax)
-    if not isinstance(value, list):
-        invalid(name, "list_type", "an array is needed")
-    return [_integer(item, f"{name}[{index}]", lax) for index, item in enumerate(value)]
-
-
-def _integer(value: Any, field: str, lax: bool) -> int:
-    if lax and isinstance(value, str) and value.lstrip("+-").isdecimal():
-        value = int(value)
-    if lax and isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, bool) and not lax:
-        invalid(field, "int_type", "an integer is needed")
-    return check_int(value, field)
-
-
-KERNELS = (
-    compute_pb2.KernelDescription(
-        name="process_numbers",
-        documentation="Applies f(v) = ((v + 1) * 2) rem 1000000007 to each number.",
-        parameters=[
-            compute_pb2.ParameterDescription(
-                name="numbers", documentation="The numbers.", type=VECTOR
+BUILT_IN: Mapping[str, FakeKernel] = {
+    "process_numbers": FakeKernel(
+        Kernel(
+            name="process_numbers",
+            documentation="Applies f(v) = ((v + 1) * 2) rem 1000000007 to each number.",
+            parameters=(
+                Parameter("numbers", "The numbers.", "int64", 1),
+                Parameter(
+                    "rounds",
+                    "How often f is applied.",
+                    "int64",
+                    0,
+                    required=False,
+                    default=DEFAULT_ROUNDS,
+                    minimum=0,
+                    maximum=MAX_ROUNDS,
+                ),
             ),
-            compute_pb2.ParameterDescription(
-                name="rounds",
-                documentation="How often f is applied.",
-                type=INT64,
-                default_json=str(DEFAULT_ROUNDS),
-                minimum_json="0",
-                maximum_json=str(MAX_ROUNDS),
+            results=(
+                Result("original_count", "How many numbers came in.", "int64", 0),
+                Result("processed_result", "One result for each.", "int64", 1),
             ),
-        ],
-        results=[
-            compute_pb2.ResultDescription(
-                name="original_count", documentation="How many numbers came in.", type=INT64
-            ),
-            compute_pb2.ResultDescription(
-                name="processed_result", documentation="One result for each.", type=VECTOR
-            ),
-        ],
+            example={"numbers": [1, 2, 3], "rounds": 1},
+        ),
+        _process_numbers,
     ),
-    compute_pb2.KernelDescription(
-        name="sum_squares",
-        documentation="Returns a² + b², exactly.",
-        parameters=[
-            compute_pb2.ParameterDescription(name="a", documentation="A number.", type=INT64),
-            compute_pb2.ParameterDescription(name="b", documentation="A number.", type=INT64),
-        ],
-        results=[
-            compute_pb2.ResultDescription(name="a", documentation="a.", type=INT64),
-            compute_pb2.ResultDescription(name="b", documentation="b.", type=INT64),
-            compute_pb2.ResultDescription(
-                name="sum_of_squares", documentation="a² + b².", type=INT64
+    "sum_squares": FakeKernel(
+        Kernel(
+            name="sum_squares",
+            documentation="Returns a² + b², exactly.",
+            parameters=(
+                Parameter("a", "A number.", "int64", 0),
+                Parameter("b", "A number.", "int64", 0),
             ),
-        ],
+            results=(
+                Result("a", "a.", "int64", 0),
+                Result("b", "b.", "int64", 0),
+                Result("sum_of_squares", "a² + b².", "int64", 0),
+            ),
+            example={"a": 3, "b": 4},
+        ),
+        _sum_squares,
     ),
-)
+}

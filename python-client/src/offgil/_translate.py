@@ -47,6 +47,7 @@ CLASS_OF_REASON: Mapping[tuple[str, str], type[OffgilError]] = {
     ("RESOURCE_EXHAUSTED", "OVERLOADED"): Overloaded,
     ("RESOURCE_EXHAUSTED", "MESSAGE_TOO_LARGE"): MessageTooLarge,
     ("INTERNAL", "KERNEL_PANICKED"): KernelFailed,
+    ("INTERNAL", "KERNEL_FAILED"): KernelFailed,
     ("INTERNAL", "INTERNAL"): KernelFailed,
 }
 CLASS_OF_CODE: Mapping[str, type[OffgilError]] = {

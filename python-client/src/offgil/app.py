@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.responses import PlainTextResponse
 
 from offgil._metrics import MetricsMiddleware, forget_process, show_metrics
 from offgil._version import __version__
@@ -30,7 +31,13 @@ def create_app() -> FastAPI:
     created.add_middleware(MetricsMiddleware)
     created.include_router(create_router())
     created.include_router(create_health_router())
-    created.add_api_route("/metrics", show_metrics, methods=["GET"], tags=["health"])
+    created.add_api_route(
+        "/metrics",
+        show_metrics,
+        methods=["GET"],
+        tags=["health"],
+        response_class=PlainTextResponse,
+    )
     add_exception_handlers(created)
     return created
 

@@ -6,18 +6,27 @@ from offgil.testing import FakeClient
 fake = FakeClient()
 app.dependency_overrides[get_client] = lambda: fake
 fake.fail_with(Overloaded("busy", retry_after=2))
+
+def ema(x: list[float], alpha: float = 0.3) -> list[float]:
+    return x
+
+fake.add_kernel("ema", ema)
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+import inspect
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from offgil._async_client import AsyncClient
 from offgil._calls import DEFAULT_ROUNDS, UnaryCall
+from offgil._catalogue import Kernel, Parameter, Result
 from offgil._exceptions import OffgilError
+from offgil._fake_kernels import FakeKernel
+from offgil._fake_signature import parameters_of, results_of
 from offgil._proto.offgil.v1 import compute_pb2
-from offgil._reference import process_packed, respond, run_json
+from offgil._reference import BUILT_IN, process_packed, respond, run_json
 from offgil._streams import JsonExchange, NumberExchange
 
 if TYPE_CHECKING:
@@ -41,6 +50,7 @@ class FakeClient(AsyncClient):
         self.calls: list[str] = []
         # In a list, so that the clients which with_options derives share it.
         self._error: list[OffgilError] = []
+        self._kernels: dict[str, FakeKernel] = dict(BUILT_IN)
 
     @property
     def stub(self) -> ComputeServiceAsyncStub:
@@ -51,13 +61,46 @@ class FakeClient(AsyncClient):
         """Makes every further call raise `error`; None makes them succeed again."""
         self._error[:] = [] if error is None else [error]
 
+    def add_kernel(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        *,
+        documentation: str | None = None,
+        parameters: Iterable[Parameter] | None = None,
+        results: Iterable[Result] | None = None,
+        example: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Adds a kernel, or replaces the one of that name; every way to call one reaches it.
+
+        Args:
+            name: Its name.
+            function: What it does. It takes scalars, and arrays as lists, by name. It returns the
+                result; of several, a mapping, a named tuple, or a tuple in the order of `results`.
+            documentation: Default: the docstring of the function.
+            parameters: Default: those of the function; by their annotations arguments are checked.
+            results: Default: what the function is annotated to return: one, named ``result``, or
+                the fields of a named tuple.
+            example: The arguments of a call that succeeds.
+        """
+        kernel = Kernel(
+            name=name,
+            documentation=inspect.getdoc(function) or ""
+            if documentation is None
+            else documentation,
+            parameters=parameters_of(function) if parameters is None else tuple(parameters),
+            results=results_of(function) if results is None else tuple(results),
+            example=example,
+        )
+        self._kernels[name] = FakeKernel(kernel, function)
+
     async def check_health(self) -> bool:
         """Returns whether calls succeed."""
         return not self._error
 
     async def _invoke(self, call: UnaryCall[T]) -> T:
         self._begin(call.method)
-        return call.read(respond(call.method, call.request))
+        return call.read(respond(call.method, call.request, self._kernels))
 
     async def _exchange(
         self, exchange: NumberExchange | JsonExchange, chunks: AsyncIterable[Any] | Iterable[Any]
@@ -67,7 +110,7 @@ class FakeClient(AsyncClient):
         async for chunk in _each(chunks):
             messages += exchange.chunk(chunk)
         messages.append(exchange.end())
-        for response in _respond_stream(messages):
+        for response in _respond_stream(messages, self._kernels):
             for part in exchange.answer(response):
                 yield part
         exchange.finish()
@@ -87,11 +130,12 @@ async def _each(chunks: AsyncIterable[Any] | Iterable[Any]) -> AsyncGenerator[An
             yield chunk
 
 
-def _respond_stream(messages: list[Any]) -> Iterable[Any]:
+def _respond_stream(messages: list[Any], kernels: Mapping[str, FakeKernel]) -> Iterable[Any]:
     header = messages[0].header
     if isinstance(header, compute_pb2.InvokeJsonStreamHeader):
         body = b"".join(message.body for message in messages[1:-1])
-        answer = run_json(header.kernel, body, header.mode == compute_pb2.JSON_MODE_LAX)
+        is_lax = header.mode == compute_pb2.JSON_MODE_LAX
+        answer = run_json(header.kernel, body, is_lax, kernels)
         yield compute_pb2.InvokeJsonStreamResponse(body=answer)
         yield compute_pb2.InvokeJsonStreamResponse(end=compute_pb2.InvokeJsonStreamEnd())
         return

@@ -109,7 +109,8 @@ impl Arguments {
 
     /// Returns the parameter whose argument is the largest.
     pub fn largest(&self, spec: &KernelSpec) -> Option<&'static str> {
-        let given = spec.parameters.iter().zip(&self.values);
+        // Of equals the first.
+        let given = spec.parameters.iter().zip(&self.values).rev();
         let largest = given.max_by_key(|(_, value)| value.byte_count());
         largest.map(|(parameter, _)| parameter.name)
     }

@@ -11,7 +11,8 @@
 
 The map of the package: `_lifespan` creates what `_dependency` hands out, `_errors` maps errors to
 answers, `_router` has the routes, `_passthrough`, `_body` and `_transfer` carry bodies past Python,
-`_disconnect` cancels for clients that have gone, `_catalogue` and `_openapi` document the kernels.
+`_disconnect` cancels for clients that have gone; `_inference` serves the Open Inference Protocol;
+`_catalogue`, `_openapi`, `_schemas` and `_faults` document the kernels.
 """
 
 try:

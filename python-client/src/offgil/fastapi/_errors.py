@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI, HTTPException
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse
 
@@ -18,6 +19,7 @@ from offgil.fastapi._models import ErrorDetail, Faults
 __all__ = [
     "ERROR_RESPONSES",
     "add_exception_handlers",
+    "error_responses",
     "exception_handlers",
     "handles_itself",
     "to_http_exception",
@@ -42,17 +44,37 @@ STATUS: tuple[tuple[type[OffgilError], int], ...] = (
     (OffgilError, 502),
 )
 
-ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
-    413: {"model": ErrorDetail, "description": "The body is over the limit of the server."},
-    422: {"model": Faults, "description": "An argument is wrong, or the result does not fit."},
-    500: {"model": ErrorDetail, "description": "A defect in the kernel."},
-    503: {
-        "model": ErrorDetail,
-        "description": "Overloaded, or the compute server cannot be reached; try again.",
-        "headers": {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}},
-    },
-    504: {"model": ErrorDetail, "description": "The deadline passed."},
-}
+
+def error_responses(
+    error: type[BaseModel], faults: type[BaseModel] | None = None
+) -> dict[int | str, dict[str, Any]]:
+    """Returns the OpenAPI responses of what can go wrong with a call of a kernel.
+
+    Args:
+        error: The body of an answer.
+        faults: The body of a 422, if it is another one.
+    """
+    return {
+        413: {
+            "model": error,
+            "description": "The body, the result, or the memory that the call would take is over "
+            "the limit of the server.",
+        },
+        422: {
+            "model": faults or error,
+            "description": "An argument is wrong, or the result does not fit.",
+        },
+        500: {"model": error, "description": "A defect in the kernel."},
+        503: {
+            "model": error,
+            "description": "Overloaded, or the compute server cannot be reached; try again.",
+            "headers": {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}},
+        },
+        504: {"model": error, "description": "The deadline passed."},
+    }
+
+
+ERROR_RESPONSES = error_responses(ErrorDetail, Faults)
 
 # numbers[7] → numbers, 7 and pairs[7].a → pairs, 7, a. The name before the first index is a key of
 # the caller's JSON, which may hold dots and digits.

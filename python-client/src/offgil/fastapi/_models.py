@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import BaseModel, Field, WithJsonSchema
+from pydantic import BaseModel, Field, PlainSerializer, WithJsonSchema
 
 from offgil._arrays import INT64_MAX, INT64_MIN
 from offgil._calls import DEFAULT_ROUNDS
+from offgil._catalogue import json_value
 
 __all__ = [
     "ErrorDetail",
@@ -21,6 +23,12 @@ __all__ = [
 ]
 
 MAX_ROUNDS = 1_000_000
+RANK = "The number of dimensions: 0 is a scalar, 1 a vector, 2 a matrix."
+# A float that is no number is a string in JSON.
+JsonValue = Annotated[object, PlainSerializer(json_value)]
+Bound = Annotated[
+    int | float | None, PlainSerializer(json_value, return_type=int | float | str | None)
+]
 
 # OpenAPI's bounds are floats in FastAPI, which cannot hold those of int64; the format says it all.
 Int64 = Annotated[
@@ -62,11 +70,13 @@ class ParameterModel(BaseModel):
     name: str
     documentation: str
     element: str = Field(description="The type of the value or of each element.")
-    rank: int = Field(description="The number of dimensions: 0 is a scalar, 1 a vector.")
+    rank: int = Field(description=RANK)
     required: bool
-    default: object = None
-    minimum: int | float | None = None
-    maximum: int | float | None = None
+    default: JsonValue = None
+    minimum: Bound = None
+    maximum: Bound = None
+    choices: list[str] = Field(description="The strings that are allowed; empty: any.")
+    variadic: bool = Field(description="Whether any number of arguments of any name may follow.")
 
 
 class ResultModel(BaseModel):
@@ -75,7 +85,7 @@ class ResultModel(BaseModel):
     name: str
     documentation: str
     element: str = Field(description="The type of the value or of each element.")
-    rank: int = Field(description="The number of dimensions: 0 is a scalar, 1 a vector.")
+    rank: int = Field(description=RANK)
 
 
 class KernelModel(BaseModel):
@@ -85,6 +95,9 @@ class KernelModel(BaseModel):
     documentation: str
     parameters: list[ParameterModel]
     results: list[ResultModel]
+    example: Mapping[str, object] | None = Field(
+        default=None, description="The arguments of a call that succeeds."
+    )
 
 
 class Fault(BaseModel):

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from offgil._arrays import INT64_MAX, INT64_MIN
-from offgil._catalogue import Kernel, Parameter, Result
+from offgil._catalogue import Kernel
+from offgil.fastapi._faults import describe_faults
+from offgil.fastapi._schemas import arguments_schema, results_schema
 
 __all__ = ["KERNEL_MARK", "json_body", "with_kernels"]
 
 # Marks the operation with the path parameter {name} that runs any kernel.
 KERNEL_MARK = "x-offgil-kernel"
-SCALARS: dict[str, dict[str, Any]] = {
-    "int64": {"type": "integer", "format": "int64", "minimum": INT64_MIN, "maximum": INT64_MAX},
-}
 
 
-def json_body(schema: dict[str, Any]) -> dict[str, Any]:
+def json_body(schema: dict[str, Any], example: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Returns the OpenAPI description of a required JSON body."""
-    return {"required": True, "content": {"application/json": {"schema": schema}}}
+    content: dict[str, Any] = {"schema": schema}
+    if example is not None:
+        content["example"] = example
+    return {"required": True, "content": {"application/json": content}}
 
 
 def with_kernels(document: dict[str, Any], kernels: Iterable[Kernel]) -> dict[str, Any]:
@@ -47,48 +48,14 @@ def _operation(template: dict[str, Any], kernel: Kernel) -> dict[str, Any]:
     operation["summary"] = summary
     operation["description"] = rest.strip() or summary
     operation["operationId"] = f"{template.get('operationId', 'run_kernel')}_{kernel.name}"
-    operation["requestBody"] = json_body(
-        {
-            "type": "object",
-            "title": f"{kernel.name} arguments",
-            "properties": {x.name: _parameter_schema(x) for x in kernel.parameters},
-            "required": [x.name for x in kernel.parameters if x.required],
-            "additionalProperties": False,
-        }
-    )
-    operation.setdefault("responses", {})["200"] = {
+    operation["requestBody"] = json_body(arguments_schema(kernel), kernel.example)
+    responses = operation.setdefault("responses", {})
+    responses["200"] = {
         "description": "The results.",
-        "content": {"application/json": {"schema": _results_schema(kernel)}},
+        "content": {"application/json": {"schema": results_schema(kernel)}},
     }
+    # The path names a kernel that there is.
+    responses.pop("404", None)
+    if "422" in responses:
+        responses["422"]["description"] = describe_faults(kernel)
     return operation
-
-
-def _results_schema(kernel: Kernel) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "title": f"{kernel.name} results",
-        "properties": {x.name: _schema(x) for x in kernel.results},
-        "required": [x.name for x in kernel.results],
-    }
-
-
-def _parameter_schema(parameter: Parameter) -> dict[str, Any]:
-    schema = _schema(parameter)
-    scalar = schema
-    while "items" in scalar:
-        scalar = scalar["items"]
-    if parameter.minimum is not None:
-        scalar["minimum"] = parameter.minimum
-    if parameter.maximum is not None:
-        scalar["maximum"] = parameter.maximum
-    if not parameter.required:
-        schema["default"] = parameter.default
-    return schema
-
-
-def _schema(value: Parameter | Result) -> dict[str, Any]:
-    schema = dict(SCALARS.get(value.element, {}))
-    for _ in range(value.rank):
-        schema = {"type": "array", "items": schema}
-    schema["description"] = value.documentation
-    return schema

@@ -13,6 +13,7 @@ from offgil.fastapi._catalogue import remember_catalogue
 from offgil.fastapi._dependency import OffgilDep
 from offgil.fastapi._disconnect import cancel_on_disconnect
 from offgil.fastapi._errors import ERROR_RESPONSES
+from offgil.fastapi._inference import create_inference_router
 from offgil.fastapi._models import (
     ErrorDetail,
     Int64,
@@ -30,12 +31,20 @@ __all__ = ["create_router"]
 
 def create_router() -> APIRouter:
     """Returns a router with the routes that compute; include it under any prefix."""
+    router = APIRouter()
+    router.include_router(_create_compute_router())
+    router.include_router(create_inference_router())
+    return router
+
+
+def _create_compute_router() -> APIRouter:
     router = APIRouter(route_class=OffgilRoute, tags=["compute"], responses=ERROR_RESPONSES)
     router.add_api_route(
         "/process-numbers-rust",
         process_numbers,
         methods=["POST"],
         response_model=ProcessNumbersResult,
+        responses={400: {"model": ErrorDetail, "description": "The body is no text."}},
         openapi_extra={"requestBody": json_body(ProcessNumbersBody.model_json_schema())},
     )
     router.add_api_route(

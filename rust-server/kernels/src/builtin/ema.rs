@@ -12,7 +12,7 @@ const GROUP: usize = 8;
 /// Partial sums in the average of a chunk.
 const LANES: usize = 16;
 
-/// Exponential moving average: y[0] = x[0], y[i] = alpha·x[i] + (1 − alpha)·y[i−1].
+/// Exponential moving average: `y[0] = x[0]`, `y[i] = alpha·x[i] + (1 − alpha)·y[i−1]`.
 ///
 /// Each chunk of 16384 elements is first averaged for itself; what the elements before it add to its averages decays
 /// with the powers of 1 − alpha, so it is known before they are computed: a scan in the sense of Blelloch (1990). The

@@ -30,7 +30,7 @@ pub struct Spectrum {
 
 /// Discrete Fourier transform of a real vector, for the frequencies from 0 to ⌊n/2⌋.
 ///
-/// X[k] is the sum of x[j] · exp(−2πi · j · k / n) over all j, without a factor in front, as `numpy.fft.rfft`
+/// `X[k]` is the sum of `x[j]` · exp(−2πi · j · k / n) over all j, without a factor in front, as `numpy.fft.rfft`
 /// has it; the other frequencies are the complex conjugates of these. Computed by the algorithms of Cooley and Tukey
 /// (1965), Rader and Bluestein, in the implementation of RustFFT, on one thread. An empty vector has an empty
 /// spectrum; NaN or infinity in x makes every result NaN.

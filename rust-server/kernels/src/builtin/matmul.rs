@@ -16,7 +16,7 @@ const TIME_PER_TERM: f64 = 0.03;
 
 /// Multiplies two matrices.
 ///
-/// c[i][j] is the sum of a[i][k] · b[k][j] over all k, computed by the blocked algorithm of Goto and van de Geijn
+/// `c[i][j]` is the sum of `a[i][k] · b[k][j]` over all k, computed by the blocked algorithm of Goto and van de Geijn
 /// (*Anatomy of High-Performance Matrix Multiplication*, 2008) in the implementation of faer. Sums are rounded in
 /// an order that depends on the shapes alone, so the result is the same on any number of threads. NaN and infinity
 /// spread as in any sum of products. A product without terms is zero, and one without rows or columns is empty.

@@ -9,6 +9,7 @@ pub mod factorize;
 pub mod fft;
 pub mod linear_regression;
 pub mod matmul;
+pub mod monte_carlo_option;
 pub mod process_numbers;
 pub mod quantiles;
 pub mod rolling;
@@ -25,6 +26,7 @@ pub(crate) fn all() -> Catalogue {
         .with(fft::Fft)
         .with(linear_regression::LinearRegression)
         .with(matmul::Matmul)
+        .with(monte_carlo_option::MonteCarloOption)
         .with(process_numbers::ProcessNumbers)
         .with(quantiles::Quantiles)
         .with(rolling::Rolling)

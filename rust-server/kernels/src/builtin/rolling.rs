@@ -28,8 +28,8 @@ pub enum Statistic {
 
 /// A statistic of every complete window of a series.
 ///
-/// y[i] is the mean, the sample standard deviation (divisor `window` − 1, NaN for a window of one), the minimum, the
-/// maximum or the sum of x[i], …, x[i + window − 1]; so y has n − `window` + 1 elements. NaN in x makes NaN of exactly
+/// `y[i]` is the mean, the sample standard deviation (divisor `window` − 1, NaN for a window of one), the minimum, the
+/// maximum or the sum of `x[i]`, …, `x[i + window − 1]`; so y has n − `window` + 1 elements. NaN in x makes NaN of exactly
 /// the windows that hold it; so does infinity for the standard deviation.
 ///
 /// By the algorithm of van Herk (1992) and of Gil and Werman (1993): a window is the end of one block of `window`
