@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use offgil_kernels::{Array, ElementType, KernelSpec, Scalar, Value};
+use offgil_kernels::{Array, Data, ElementType, KernelSpec, Scalar, Value};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{
     arrays::packed,
-    json::{read_tensor, write_data},
+    json::{check_object, malformed, read_tensor, write_data},
     shape::checked_shape,
     tensors::{datatype, element, packed_text, tensor_of, wanted},
 };
@@ -108,8 +108,11 @@ pub fn read(spec: &KernelSpec, body: &Body) -> Result<(Vec<(String, Value)>, Res
         let message = format!("the body has {} bytes, fewer than that", body.bytes.len());
         return Err(Error::field("header_bytes", "too_long", message));
     }
+    let text = &body.bytes[..header_bytes];
+    // serde would read a list as a struct too.
+    check_object(text)?;
     let request: Request<'_> =
-        serde_json::from_slice(&body.bytes[..header_bytes]).map_err(|error| refused(&error))?;
+        serde_json::from_slice(text).map_err(|error| refused(text, &error))?;
     let mut binary = body.bytes.slice(header_bytes..);
     let mut values = vec![];
     for input in &request.inputs {
@@ -194,16 +197,13 @@ pub fn write(spec: &KernelSpec, version: &str, results: Vec<Value>, form: Respon
     }
 }
 
-fn refused(error: &serde_json::Error) -> Error {
+fn refused(text: &[u8], error: &serde_json::Error) -> Error {
+    if !error.is_data() {
+        return malformed(text, error);
+    }
     let full = error.to_string();
-    let message = full.split(" at line ").next().unwrap_or(&full).to_owned();
-    if error.is_data() {
-        return Error::field("", "model_attributes_type", message);
-    }
-    Error::Json {
-        position: error.column().saturating_sub(1),
-        message,
-    }
+    let message = full.split(" at line ").next().unwrap_or(&full);
+    Error::field("", "model_attributes_type", message)
 }
 
 fn input_value(input: &Input<'_>, binary: &mut Bytes) -> Result<Value, Error> {
@@ -226,7 +226,11 @@ fn input_value(input: &Input<'_>, binary: &mut Bytes) -> Result<Value, Error> {
             return Err(Error::field(name, "bytes_length", message));
         }
         (None, Some(raw)) if element == ElementType::String => return text(name, raw),
-        (None, Some(raw)) => read_tensor(name, raw, element)?,
+        (None, Some(raw)) => {
+            let data = read_tensor(name, raw, element)?;
+            check_range(name, element, &data)?;
+            data
+        }
         (None, None) | (Some(_), Some(_)) => {
             let message = "either data or binary_data_size is needed";
             return Err(Error::field(name, "exactly_one", message));
@@ -234,6 +238,24 @@ fn input_value(input: &Input<'_>, binary: &mut Bytes) -> Result<Value, Error> {
     };
     let shape = checked_shape(name, &input.shape, data.len())?;
     Ok(Value::Array(Array::new(data, shape)))
+}
+
+/// Checks that integers, which JSON has of one width, fit the datatype that the caller gives them.
+fn check_range(name: &str, element: ElementType, data: &Data) -> Result<(), Error> {
+    let (Some((least, greatest)), Data::Int64(integers)) = (element.integer_range(), data) else {
+        return Ok(());
+    };
+    let mut indexed = integers.as_slice().iter().enumerate();
+    let Some((index, integer)) = indexed.find(|(_, x)| !(least..=greatest).contains(*x)) else {
+        return Ok(());
+    };
+    let (kind, bound, limit) = if *integer < least {
+        ("greater_than_equal", "greater", least)
+    } else {
+        ("less_than_equal", "less", greatest)
+    };
+    let message = format!("Input should be {bound} than or equal to {limit}");
+    Err(Error::field(&format!("{name}[{index}]"), kind, message))
 }
 
 fn text(name: &str, raw: &RawValue) -> Result<Value, Error> {
@@ -259,4 +281,67 @@ fn scalar(name: &str, parameter: &serde_json::Value) -> Result<Scalar, Error> {
         _ => None,
     };
     scalar.ok_or_else(|| Error::field(name, "value_error", "a number, truth or text is needed"))
+}
+
+#[cfg(test)]
+mod tests {
+    use offgil_kernels::Catalogue;
+
+    use super::*;
+
+    fn fault(text: &str) -> Error {
+        let catalogue = Catalogue::built_in();
+        let kernel = catalogue.get("process_numbers").expect("built in");
+        let body = Body {
+            bytes: Bytes::copy_from_slice(text.as_bytes()),
+            header_bytes: None,
+        };
+        read(kernel.spec(), &body).expect_err("the request is wrong")
+    }
+
+    fn tensor(datatype: &str, data: &str) -> String {
+        format!(
+            r#"{{"inputs":[{{"name":"numbers","shape":[2],"datatype":"{datatype}","data":{data}}}]}}"#
+        )
+    }
+
+    #[test]
+    fn locates_a_syntax_error_in_any_line() {
+        match fault("{\n\n  x}") {
+            Error::Json { position, .. } => assert_eq!(position, 5),
+            error => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn refuses_a_list_in_place_of_a_request() {
+        let error = fault(r#"["id",[],[],{}]"#);
+        assert_eq!(
+            error.to_string(),
+            "Input should be a valid dictionary or object to extract fields from"
+        );
+    }
+
+    #[test]
+    fn holds_integers_to_their_datatype() {
+        for (datatype, data, message) in [
+            (
+                "UINT8",
+                "[1,256]",
+                "numbers[1]: Input should be less than or equal to 255",
+            ),
+            (
+                "UINT8",
+                "[-1,256]",
+                "numbers[0]: Input should be greater than or equal to 0",
+            ),
+            (
+                "INT32",
+                "[1,2147483648]",
+                "numbers[1]: Input should be less than or equal to 2147483647",
+            ),
+        ] {
+            assert_eq!(fault(&tensor(datatype, data)).to_string(), message);
+        }
+    }
 }

@@ -15,7 +15,7 @@ pub use status::complete;
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum Error {
     /// An argument is missing, unknown, of a wrong type, out of range or malformed.
-    #[error("{field}: {message}")]
+    #[error("{}{message}", place(field))]
     Argument {
         /// The path of the field at fault; empty for the body as a whole.
         field: String,
@@ -202,6 +202,15 @@ fn kind_of_type(expected: ValueType) -> &'static str {
         (0, ElementType::Float32 | ElementType::Float64) => "float_type",
         (0, ElementType::String) => "string_type",
         _ => "list_type",
+    }
+}
+
+/// Returns the beginning of a message about a field; about the body as a whole it has none.
+fn place(field: &str) -> String {
+    if field.is_empty() {
+        String::new()
+    } else {
+        format!("{field}: ")
     }
 }
 

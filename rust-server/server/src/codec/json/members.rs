@@ -41,25 +41,36 @@ pub(super) fn pick<'a>(
         position: error.valid_up_to(),
         message: "invalid UTF-8".to_owned(),
     })?;
-    if !text.trim_ascii_start().starts_with('{') {
-        serde_json::from_str::<IgnoredAny>(text).map_err(|error| malformed(text, &error))?;
-        let message = "Input should be a valid dictionary or object to extract fields from";
-        return Err(Error::field("", "model_attributes_type", message));
-    }
+    check_object(text.as_bytes())?;
     let members = Members { spec, strictness };
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let picked = members
         .deserialize(&mut deserializer)
         .and_then(|picked| deserializer.end().map(|()| picked))
-        .map_err(|error| malformed(text, &error))?;
+        .map_err(|error| malformed(text.as_bytes(), &error))?;
     Ok(picked?)
 }
 
-fn malformed(text: &str, error: &serde_json::Error) -> Error {
+/// Checks that a text is an object if it is well-formed JSON at all.
+///
+/// # Errors
+///
+/// [`Error::Json`] if it is not well-formed and no object either, [`Error::Argument`] if it is of another kind.
+pub fn check_object(text: &[u8]) -> Result<(), Error> {
+    if text.trim_ascii_start().starts_with(b"{") {
+        return Ok(());
+    }
+    serde_json::from_slice::<IgnoredAny>(text).map_err(|error| malformed(text, &error))?;
+    let message = "Input should be a valid dictionary or object to extract fields from";
+    Err(Error::field("", "model_attributes_type", message))
+}
+
+/// Returns the error of a text that is not well-formed.
+pub fn malformed(text: &[u8], error: &serde_json::Error) -> Error {
     let full = error.to_string();
     let message = full.split(" at line ").next().unwrap_or(&full);
     Error::Json {
-        position: position(text.as_bytes(), error),
+        position: position(text, error),
         message: message.to_owned(),
     }
 }

@@ -17,6 +17,7 @@ mod scalar;
 mod write;
 
 pub use array::read_tensor;
+pub use members::{check_object, malformed};
 pub use write::{write_data, write_results};
 
 /// How strictly arguments are read; see `JsonMode` of the contract.
