@@ -55,9 +55,10 @@ pub fn describe(
 ) -> Result<Description, KernelError> {
     let chunks = x.par_chunks(CHUNK).map(|chunk| {
         cx.check()?;
-        Ok(vectorize(|| {
-            merged(chunk.chunks(BLOCK).map(Moments::of_block))
-        }))
+        Ok(vectorize(
+            #[inline(always)]
+            || merged(chunk.chunks(BLOCK).map(Moments::of_block)),
+        ))
     });
     let chunks: Vec<Moments> = chunks.collect::<Result<_, Stopped>>()?;
     Ok(merged(chunks.into_iter()).description())

@@ -39,7 +39,10 @@ pub fn ema(
     let average = Average::new(alpha);
     let summaries = rest.par_chunks(CHUNK).map(|chunk| {
         cx.check()?;
-        Ok(vectorize(|| average.summary(chunk)))
+        Ok(vectorize(
+            #[inline(always)]
+            || average.summary(chunk),
+        ))
     });
     let summaries: Vec<Summary> = summaries.collect::<Result<_, Stopped>>()?;
     let mut carry = *first;
@@ -58,7 +61,10 @@ pub fn ema(
         .zip(&carries)
         .try_for_each(|(((y, x), summary), carry)| {
             cx.check()?;
-            vectorize(|| average.fill(y, x, *carry, summary));
+            vectorize(
+                #[inline(always)]
+                || average.fill(y, x, *carry, summary),
+            );
             Ok::<_, Stopped>(())
         })?;
     Ok(y)

@@ -99,7 +99,10 @@ pub fn monte_carlo_option(
         let mut rng = cx.rng(seed.cast_unsigned(), block);
         let mut normals = [0.0; BLOCK];
         normals[..count].fill_with(|| StandardNormal.sample(&mut rng));
-        Ok(vectorize(|| model.payoffs(&normals[..count])))
+        Ok(vectorize(
+            #[inline(always)]
+            || model.payoffs(&normals[..count]),
+        ))
     });
     let sums: Vec<Sums> = sums.collect::<Result<_, Stopped>>()?;
     let total = sums.into_iter().fold(Sums::default(), Sums::plus);
