@@ -1,9 +1,10 @@
 //! Elementary functions over slices, at several elements an instruction.
 //!
 //! Each function is a polynomial without branches, calls or fused operations, which the compiler turns into vector
-//! instructions inside of [`vectorize`](crate::vectorize::vectorize). Without fused operations the results have the same bits on any processor.
-//! An element outside the range of its polynomial is given to the standard library instead, so every element has
-//! its accuracy: within 1 unit in the last place of the exact result, and infinities, NaN, zeros and subnormal numbers as IEEE 754 asks.
+//! instructions inside of [`vectorize`](crate::vectorize::vectorize). Without fused operations a polynomial has the
+//! same bits on any processor. An element outside the range of its polynomial is given to the standard library
+//! instead, so every element has its accuracy: within 1 unit in the last place of the exact result, and infinities,
+//! NaN, zeros and subnormal numbers as IEEE 754 asks.
 //!
 //! | module | functions |
 //! |---|---|

@@ -42,19 +42,21 @@ const LONGEST_QUOTE: usize = 40;
 /// * `+` and `-`;
 /// * `<`, `<=`, `>`, `>=`, `==` and `!=`, which give 1 or 0 and do not chain.
 ///
-/// The functions are `sin`, `cos`, `tan`, `asin`, `acos`, `atan`, `atan2(y, x)`, `sinh`, `cosh`, `tanh`, `exp`, `expm1`, `log`
-/// (natural), `log1p`, `log2`, `log10`, `sqrt`, `cbrt`, `abs`, `floor`, `ceil`, `round` (halves to even), `sign`, `min(a, b)`, `max(a, b)`,
-/// `hypot(a, b)`, `pow(a, b)` and `where(condition, a, b)`, which is a where the condition is not 0 (NaN is not) and b elsewhere; both
-/// are computed. Angles are in radians. A name before `(` is a function, any other a vector or else a constant, so a vector may have the
-/// name of a function, and one named `e` or `pi` hides the constant. A name is a letter or `_`, then letters, digits and `_`.
+/// The functions are `sin`, `cos`, `tan`, `asin`, `acos`, `atan`, `atan2(y, x)`, `sinh`, `cosh`, `tanh`, `exp`,
+/// `expm1`, `log` (natural), `log1p`, `log2`, `log10`, `sqrt`, `cbrt`, `abs`, `floor`, `ceil`, `round` (halves to
+/// even), `sign`, `min(a, b)`, `max(a, b)`, `hypot(a, b)`, `pow(a, b)` and `where(condition, a, b)`, which is a
+/// where the condition is not 0 (NaN is not) and b elsewhere; both are computed. Angles are in radians. A name
+/// before `(` is a function, any other a vector or else a constant, so a vector may have the name of a function,
+/// and one named `e` or `pi` hides the constant. A name is a letter or `_`, then letters, digits and `_`.
 ///
-/// All vectors have the same length, which is that of the result; one of length 1 counts as a constant. Without a vector, or if
-/// all have length 1, the result has one element. A vector that the expression does not name only takes part in that.
-/// Empty vectors give an empty result.
+/// All vectors have the same length, which is that of the result; one of length 1 counts as a constant. Without a
+/// vector, or if all have length 1, the result has one element. A vector that the expression does not name only
+/// takes part in that. Empty vectors give an empty result.
 ///
-/// Arithmetic is IEEE 754 in 64 bits: overflow gives an infinity, 0/0 and sqrt(−1) give NaN, and NaN spreads, through `min` and `max` too;
-/// comparisons with NaN are 0 but for `!=`. `sin`, `cos`, `exp` and `log` are within 1 unit in the last place, as are the other functions
-/// of common C libraries. Each element is computed by itself: the result is the same on any number of threads.
+/// Arithmetic is IEEE 754 in 64 bits: overflow gives an infinity, 0/0 and `sqrt(-1)` give NaN, and NaN spreads,
+/// through `min` and `max` too; comparisons with NaN are 0 but for `!=`. `sin`, `cos`, `exp` and `log` are within 1
+/// unit in the last place of the exact result for every argument; the other functions are those of the C library,
+/// mostly as close. Each element is computed by itself: the result is the same on any number of threads.
 ///
 /// The expression is compiled once, to operations over blocks of elements that stay in the cache; constants are
 /// computed on the way. Time is linear in the length of the expression times that of the vectors. An expression

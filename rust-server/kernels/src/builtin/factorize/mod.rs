@@ -23,7 +23,8 @@ const SHARES: usize = 256;
 /// The results of [`factorize`].
 #[derive(Clone, Debug, Outputs, PartialEq, Eq)]
 pub struct Factorizations {
-    /// The prime factors of all numbers, one number after the other; of each in ascending order, repeated as often as they divide it.
+    /// The prime factors of all numbers, one number after the other; of each in ascending order, repeated as often
+    /// as they divide it.
     pub factors: Vec<i64>,
     /// Where the factors of each number begin, and the end: those of `n[i]` are `factors[offsets[i]..offsets[i + 1]]`.
     pub offsets: Vec<i64>,
@@ -31,12 +32,15 @@ pub struct Factorizations {
 
 /// Finds the prime factors of each number, with certainty.
 ///
-/// The product of the factors of a number is the number; 1 has none, a prime has itself. No numbers give no factors and the single
-/// offset 0. The same numbers always give the same factors in the same time: nothing is left to chance.
+/// The product of the factors of a number is the number; 1 has none, a prime has itself. No numbers give no factors
+/// and the single offset 0. The same numbers always give the same factors in the same time: nothing is left to
+/// chance.
 ///
-/// Primes below 1024 are found by trial division, the others by Pollard's rho as Brent improved it (1980), with Montgomery's
-/// multiplication; what is left is shown to be prime by the test of Miller and Rabin to bases that leave no doubt below 2⁶⁴. A number takes time in the order of the square root of its second greatest prime factor: under a
-/// microsecond for small numbers, typically half a millisecond for the product of two primes near 2³¹.
+/// Primes below 1024 are found by trial division, the others by Pollard's rho as Brent improved it (1980), with
+/// Montgomery's multiplication; what is left is shown to be prime by the test of Miller and Rabin to bases that
+/// leave no doubt below 2⁶⁴. A number takes time in the order of the square root of its second greatest prime
+/// factor: under a microsecond for small numbers, typically half a millisecond for the product of two primes near
+/// 2³¹.
 #[kernel(
     cost_ns = n.iter().map(|n| cost_of(*n)).sum::<f64>(),
     memory = n.iter().fold(8, |sum: u64, n| sum.saturating_add(16 + 16 * most_factors(*n))),

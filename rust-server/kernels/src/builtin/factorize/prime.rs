@@ -4,8 +4,7 @@ use super::montgomery::Modulus;
 
 /// Bases that leave no doubt below a bound: no composite number below it is a strong pseudoprime to all of them.
 ///
-/// The best sets that are known, by Jim Sinclair and by Zhang Shizhong and others, each checked against Feitsma's list of all
-/// strong pseudoprimes to base 2 below 2⁶⁴ or by enumeration: <https://miller-rabin.appspot.com>; SymPy uses them too.
+/// The smallest sets that are known, as listed at <https://miller-rabin.appspot.com> and used by SymPy's `isprime`.
 const BASES: [(u64, &[u64]); 5] = [
     (
         350_269_456_337,
@@ -51,7 +50,8 @@ const BASES: [(u64, &[u64]); 5] = [
     ),
 ];
 
-/// Returns whether an odd number from 3 to 2⁶³ − 1 is prime, by the test of Miller and Rabin to bases that leave no doubt.
+/// Returns whether an odd number from 3 to 2⁶³ − 1 is prime, by the test of Miller and Rabin to bases that leave no
+/// doubt.
 pub(super) fn is_prime(n: u64) -> bool {
     let modulus = Modulus::new(n);
     let one = modulus.one();
