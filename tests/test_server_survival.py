@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import offgil
 import pytest
+from conftest import Start
 
 from processes import (
     PATIENCE,
@@ -26,6 +27,7 @@ from processes import (
     server_binary,
     wait_for,
 )
+
 
 # More lines than the log buffers, and more bytes than a pipe holds.
 CALLS = 10_000
@@ -116,12 +118,12 @@ class StalledRelay:
                 self._server.sendall(data)
 
 
-def test_a_slow_reader_gets_its_whole_answer_from_a_server_that_stops(tmp_path: Path) -> None:
+def test_a_slow_reader_gets_its_whole_answer_from_a_server_that_stops(
+    start: Start[Server], tmp_path: Path
+) -> None:
     # Far more than the sockets on the way can hold.
     numbers = np.arange(4_000_000, dtype=np.int64)
-    server = Server(tmp_path, "--drain-timeout", "60s")
-    server.start()
-    server.wait_until_ready()
+    server = start(Server(tmp_path, "--drain-timeout", "60s"))
     relay = StalledRelay(server.port)
     with offgil.Client(relay.target) as client, ThreadPoolExecutor(1) as threads:
         answer = threads.submit(client.process_numbers, numbers, 1)

@@ -13,6 +13,7 @@
 //! | [`statistics`] | how often kernels ran, and how long they took |
 //! | [`admission`] | how many jobs run and wait |
 //! | [`executor`] | where they run |
+//! | [`in_flight`] | what a stopping server waits for |
 //! | [`error`] | every error, and the one place that turns it into a gRPC status |
 //! | [`signals`] | what stops the server |
 //! | [`logging`], [`command`] | the process around it |
@@ -25,6 +26,7 @@ pub mod config;
 pub mod edge;
 pub mod error;
 pub mod executor;
+pub mod in_flight;
 pub mod invocation;
 pub mod logging;
 pub mod proto;

@@ -8,8 +8,9 @@ use thiserror::Error;
 use crate::{
     admission::Admission,
     config::Config,
-    edge::{self, observation::Calls},
+    edge,
     executor::Executor,
+    in_flight::InFlight,
     invocation::Invoker,
     service,
     transport::{Acceptor, BindError, Listeners, Options},
@@ -83,15 +84,15 @@ impl Server {
     ///
     /// An error of the system.
     pub async fn run<C>(self, stop: impl Future<Output = C>) -> io::Result<(C, Outcome)> {
-        let calls = Calls::default();
+        let in_flight = InFlight::default();
         let limits = self.config.limits;
         let (routes, health) = service::routes(self.invoker.clone(), limits);
         let handler = {
-            let calls = calls.clone();
+            let in_flight = in_flight.clone();
             move |request| {
                 edge::handle(
                     routes.clone(),
-                    calls.clone(),
+                    in_flight.clone(),
                     limits.max_message_bytes,
                     request,
                 )
@@ -101,7 +102,7 @@ impl Server {
             max_connections: self.config.max_connections,
             max_connection_age: self.config.max_connection_age,
         };
-        let mut acceptor = Acceptor::start(self.listeners, options, handler)?;
+        let mut acceptor = Acceptor::start(self.listeners, options, in_flight.clone(), handler)?;
         health.set_serving(true).await;
         let cause = tokio::select! {
             cause = stop => cause,
@@ -118,12 +119,12 @@ impl Server {
             loop {
                 tokio::select! {
                     () = acceptor.closed() => return,
-                    () = calls.none_in_flight() => {}
+                    () = in_flight.none() => {}
                 }
                 // Idle peers, health watches and half-open handshakes may never close; they lose
                 // nothing. A call that was on its way when the peer was told is waited for as well.
                 let closed = tokio::time::timeout(CLOSING, acceptor.closed()).await;
-                if closed.is_ok() || calls.in_flight() == 0 {
+                if closed.is_ok() || in_flight.count() == 0 {
                     return;
                 }
             }
@@ -131,9 +132,9 @@ impl Server {
         let outcome = match drained.await {
             Ok(()) => Outcome::Drained,
             // Only idle peers were left.
-            Err(_) if calls.in_flight() == 0 => Outcome::Drained,
+            Err(_) if in_flight.count() == 0 => Outcome::Drained,
             Err(_) => {
-                tracing::warn!(in_flight = calls.in_flight(), "drain timeout passed");
+                tracing::warn!(in_flight = in_flight.count(), "drain timeout passed");
                 self.invoker.stop();
                 let _ = tokio::time::timeout(CUTTING_OFF, acceptor.closed()).await;
                 Outcome::CutOff

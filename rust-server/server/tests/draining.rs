@@ -7,16 +7,18 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use offgil_server::{
     proto::{
         InvokeJsonStreamEnd, InvokeJsonStreamHeader, InvokeJsonStreamRequest,
-        invoke_json_stream_request::Message as JsonMessage,
+        ProcessNumbersRequest, invoke_json_stream_request::Message as JsonMessage,
         invoke_json_stream_response::Message as JsonAnswer,
     },
     server::Outcome,
 };
+use prost::Message;
 use support::{Client, PATIENCE, TestServer, invoke, reason};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tonic::Code;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
@@ -139,6 +141,76 @@ async fn a_slow_reader_gets_its_whole_answer() {
         matches!(last, Some(JsonAnswer::End(_))),
         "the answer is whole"
     );
+    assert_eq!(ended.await.expect("no panic"), Outcome::Drained);
+}
+
+#[tokio::test]
+async fn a_peer_that_speaks_to_the_end_gets_its_whole_answer() {
+    const COUNT: usize = 500_000;
+    let server = TestServer::start();
+    let address = server.address;
+    // Most of the answer waits in the sockets when the server has nothing more to do.
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(16 * 1024).expect("a small one");
+    let stream = socket.connect(address).await.expect("it accepts");
+    let mut builder = h2::client::Builder::new();
+    builder
+        .initial_window_size(1 << 24)
+        .initial_connection_window_size(1 << 24);
+    let handshake = builder.handshake::<_, Bytes>(stream).await;
+    let (mut requests, mut connection) = handshake.expect("it speaks HTTP/2");
+    let mut pings = connection.ping_pong().expect("not taken yet");
+
+    let uri = format!("http://{address}/offgil.v1.ComputeService/ProcessNumbers");
+    let request = http::Request::post(uri).header("content-type", "application/grpc");
+    let request = request.body(()).expect("a request");
+    let (answer, mut upload) = requests.send_request(request, false).expect("it is ready");
+    let message = ProcessNumbersRequest {
+        packed_numbers: Some(vec![0; COUNT * 8].into()),
+        ..Default::default()
+    };
+    let length = (message.encoded_len() as u32).to_be_bytes();
+    let body = [&[0], length.as_slice(), &message.encode_to_vec()].concat();
+    upload.send_data(body.into(), true).expect("it is buffered");
+    let answer = tokio::select! {
+        answer = answer => answer.expect("it answers"),
+        ended = &mut connection => panic!("{ended:?}"),
+    };
+    drop(requests);
+    let ended = server.stop();
+    refuses_connections(address).await;
+
+    let mut body = answer.into_body();
+    let mut received = 0;
+    let whole = async {
+        while let Some(data) = body.data().await {
+            received += data.expect("the rest of the answer").len();
+        }
+        body.trailers().await
+    };
+    let reading = async {
+        // It looks only now and then.
+        let mut pause = tokio::time::interval(Duration::from_millis(1));
+        loop {
+            pause.tick().await;
+            if let Ok(ended) = tokio::time::timeout(Duration::ZERO, &mut connection).await {
+                return ended;
+            }
+        }
+    };
+    let speaking = async {
+        while pings.ping(h2::Ping::opaque()).await.is_ok() {}
+        std::future::pending().await
+    };
+    let (trailers, graceful) = tokio::select! {
+        read = async { tokio::join!(whole, reading) } => read,
+        never = speaking => never,
+    };
+    drop(connection);
+    let trailers = trailers.expect("an end").expect("trailers");
+    assert_eq!(trailers["grpc-status"], "0");
+    assert!(received > COUNT * 8, "{received} bytes");
+    graceful.expect("no reset");
     assert_eq!(ended.await.expect("no panic"), Outcome::Drained);
 }
 

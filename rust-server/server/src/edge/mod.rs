@@ -5,7 +5,7 @@
 //! | [`size_limit`] | refuses a message by its announced length, before a byte of it is kept |
 //! | [`deadline`] | ends a call when its deadline passes, also in the middle of a response |
 //! | [`panic_guard`] | keeps a panic to the call it happens in |
-//! | [`observation`] | counts the calls in flight and writes one log line for each |
+//! | [`observation`] | keeps a call in flight to the last byte of its answer, and writes its log line |
 
 use std::convert::Infallible;
 
@@ -17,6 +17,7 @@ use tower::{Service, ServiceExt};
 use crate::{
     call::{Call, REQUEST_ID},
     error,
+    in_flight::InFlight,
 };
 
 pub mod deadline;
@@ -25,14 +26,14 @@ pub mod panic_guard;
 pub mod size_limit;
 
 use deadline::WithDeadline;
-use observation::{Calls, Observed};
+use observation::{Observation, Observed};
 use panic_guard::Guarded;
 use size_limit::SizeLimited;
 
 /// Handles one call: from the headers of its request to the end of its response.
 pub async fn handle<S, I, O>(
     service: S,
-    calls: Calls,
+    in_flight: InFlight,
     max_message_bytes: usize,
     request: Request<I>,
 ) -> Result<Response<impl Body<Data = Bytes, Error = O::Error>>, Infallible>
@@ -41,7 +42,7 @@ where
     O: Body<Data = Bytes> + Default + Unpin,
 {
     let call = Call::begin(request.uri().path(), request.headers());
-    let observation = calls.observe(call.clone());
+    let observation = Observation::begin(call.clone(), &in_flight);
     let mut request = request.map(|body| SizeLimited::new(call.clone(), body, max_message_bytes));
     request.extensions_mut().insert(call.clone());
 

@@ -12,12 +12,13 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use crate::{
+    call::Call,
+    in_flight::{Flight, InFlight},
+};
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
-use tokio::sync::watch;
-
-use crate::call::Call;
 
 /// `grpc-status` of a call whose caller left before its end.
 const CANCELLED: i32 = 1;
@@ -25,10 +26,6 @@ const CANCELLED: i32 = 1;
 const NONE: i32 = -1;
 /// Services whose calls may stay open for as long as their connection, and carry no work.
 const ATTENDANT: [&str; 2] = ["grpc.health.", "grpc.reflection."];
-
-/// The calls in flight.
-#[derive(Clone, Debug)]
-pub struct Calls(Arc<watch::Sender<usize>>);
 
 /// A call in flight; its end, however it comes, is logged and counted.
 #[derive(Clone, Debug)]
@@ -38,7 +35,7 @@ pub struct Observation(Arc<Ending>);
 struct Ending {
     call: Call,
     /// Nothing for a call that drain need not wait for.
-    counted: Option<Calls>,
+    _flight: Option<Flight>,
     code: AtomicI32,
 }
 
@@ -55,49 +52,19 @@ pub struct Observed<B> {
     observation: Observation,
 }
 
-// === impl Calls ===
+// === impl Observation ===
 
-impl Default for Calls {
-    fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(0)))
-    }
-}
-
-impl Calls {
+impl Observation {
     /// Begins to observe a call.
-    pub fn observe(&self, call: Call) -> Observation {
+    pub fn begin(call: Call, in_flight: &InFlight) -> Self {
         let is_attendant = ATTENDANT.iter().any(|name| call.method().starts_with(name));
-        let counted = (!is_attendant).then(|| self.clone());
-        if let Some(calls) = &counted {
-            calls.0.send_modify(|count| *count += 1);
-        }
-        Observation(Arc::new(Ending {
+        Self(Arc::new(Ending {
             call,
-            counted,
+            _flight: (!is_attendant).then(|| in_flight.begin()),
             code: AtomicI32::new(NONE),
         }))
     }
 
-    /// Returns how many calls are in flight.
-    pub fn in_flight(&self) -> usize {
-        *self.0.borrow()
-    }
-
-    /// Waits until no call is in flight.
-    pub async fn none_in_flight(&self) {
-        let waited = self
-            .0
-            .subscribe()
-            .wait_for(|count| *count == 0)
-            .await
-            .map(drop);
-        waited.expect("the sender lives as long as this borrow of it");
-    }
-}
-
-// === impl Observation ===
-
-impl Observation {
     /// Notes the status, if it is among these headers or trailers.
     pub fn note_status(&self, headers: &HeaderMap) {
         if let Some(code) = status(headers) {
@@ -123,9 +90,6 @@ impl Drop for Ending {
             micros,
             request_id = self.call.request_id().to_str().ok(),
         );
-        if let Some(calls) = &self.counted {
-            calls.0.send_modify(|count| *count -= 1);
-        }
     }
 }
 

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
-use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream, UnixListener, UnixStream},
@@ -15,6 +14,7 @@ use tokio::{
 };
 
 use super::{Listeners, connection, listeners::SocketFile};
+use crate::in_flight::InFlight;
 
 /// The first pause after the system refused to accept (out of descriptors or memory), doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
@@ -37,6 +37,7 @@ pub struct Acceptor<H> {
     tcp: Option<TcpListener>,
     unix: Option<(UnixListener, SocketFile)>,
     options: Options,
+    in_flight: InFlight,
     handler: H,
     connections: JoinSet<()>,
     draining: watch::Sender<bool>,
@@ -57,12 +58,18 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    /// Prepares to accept; `handler` answers each request.
+    /// Prepares to accept; `handler` answers each request, and what is
+    /// still to be delivered is counted in `in_flight`.
     ///
     /// # Errors
     ///
     /// An error if the sockets cannot be polled.
-    pub fn start(listeners: Listeners, options: Options, handler: H) -> io::Result<Self> {
+    pub fn start(
+        listeners: Listeners,
+        options: Options,
+        in_flight: InFlight,
+        handler: H,
+    ) -> io::Result<Self> {
         let tcp = listeners.tcp.map(TcpListener::from_std).transpose()?;
         let unix = match listeners.unix {
             None => None,
@@ -72,6 +79,7 @@ where
             tcp,
             unix,
             options,
+            in_flight,
             handler,
             connections: JoinSet::new(),
             draining: watch::Sender::new(false),
@@ -139,7 +147,7 @@ where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let (handler, draining) = (self.handler.clone(), self.draining.subscribe());
-        let connection = connection::serve(TokioIo::new(stream), handler, age, draining);
+        let connection = connection::serve(stream, handler, age, self.in_flight.clone(), draining);
         self.connections.spawn(connection);
     }
 }

@@ -5,14 +5,15 @@ use std::{convert::Infallible, future::Future, pin::pin, time::Duration};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use hyper::{
-    body::Incoming,
-    rt::{Read, Write},
-    server::conn::http2,
-    service::service_fn,
+use hyper::{body::Incoming, server::conn::http2, service::service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::watch,
 };
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::sync::watch;
+
+use super::delivery::Delivering;
+use crate::in_flight::InFlight;
 
 /// Calls at once on one connection.
 const MAX_CONCURRENT_STREAMS: u32 = 256;
@@ -37,14 +38,15 @@ const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Serves one connection until it ends.
 ///
 /// After `age`, or when `draining` turns true, the peer is told to send no new call; those in flight
-/// go on.
-pub(super) async fn serve<I, H, F, B>(
-    io: I,
+/// go on, and what was sent is read to its end.
+pub(super) async fn serve<S, H, F, B>(
+    stream: S,
     handler: H,
     age: Option<Duration>,
+    in_flight: InFlight,
     mut draining: watch::Receiver<bool>,
 ) where
-    I: Read + Write + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin,
     H: Fn(Request<Incoming>) -> F,
     F: Future<Output = Result<Response<B>, Infallible>> + Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,
@@ -63,7 +65,8 @@ pub(super) async fn serve<I, H, F, B>(
         .max_send_buf_size(MAX_SEND_BUFFER)
         .keep_alive_interval(KEEP_ALIVE_INTERVAL)
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
-    let mut connection = pin!(builder.serve_connection(io, service_fn(handler)));
+    let (stream, returned) = Delivering::new(stream, in_flight.clone());
+    let connection = builder.serve_connection(TokioIo::new(stream), service_fn(handler));
     let grown_old = async {
         match age {
             Some(age) => tokio::time::sleep(age).await,
@@ -74,19 +77,19 @@ pub(super) async fn serve<I, H, F, B>(
         // An error means that the acceptor has gone, which is the end too.
         let _ = draining.wait_for(|draining| *draining).await.is_ok();
     };
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = grown_old => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let ended = async {
+        let mut connection = pin!(connection);
+        tokio::select! {
+            ended = connection.as_mut() => return ended,
+            () = grown_old => {}
+            () = told_to_drain => {}
         }
-        () = told_to_drain => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
+        connection.as_mut().graceful_shutdown();
+        connection.await
     };
-    if let Err(error) = ended {
+    match ended.await {
+        Ok(()) => returned.linger(&in_flight).await,
         // The peer's doing: a reset, a broken frame, a lost keep-alive.
-        tracing::debug!(%error, "connection ended with an error");
+        Err(error) => tracing::debug!(%error, "connection ended with an error"),
     }
 }
