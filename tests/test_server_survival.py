@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import offgil
 import pytest
-from conftest import Start
 
+from conftest import Start
 from processes import (
     PATIENCE,
     Server,
@@ -27,7 +27,6 @@ from processes import (
     server_binary,
     wait_for,
 )
-
 
 # More lines than the log buffers, and more bytes than a pipe holds.
 CALLS = 10_000
