@@ -6,6 +6,7 @@ AGAINST ?= main
 
 VENV := .venv
 TRITON := .triton-venv
+BENCH := .bench-venv
 BIN := $(CURDIR)/$(VENV)/bin
 CARGO := cd rust-server && cargo
 SERVER := $(CURDIR)/rust-server/target/release/offgil-server
@@ -16,7 +17,7 @@ PYTHON_SOURCES := python-client tests
 export OFFGIL_SERVER_BIN = $(SERVER)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup server run test test-rust test-python test-black-box check check-rust check-deny \
+.PHONY: help setup server run test test-rust test-python test-black-box bench-kernels check check-rust check-deny \
 	check-python check-proto proto lock dist test-compose clean
 
 help: ## Show this list
@@ -36,6 +37,13 @@ $(TRITON)/.ready: tests/triton/requirements.lock
 	$(TRITON)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
+# The peers of the benchmarks are large, and no test needs them.
+$(BENCH)/.ready: tests/benchmarks/requirements.lock python-client/pyproject.toml
+	test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable python-client
+	touch $@
+
 server:
 	$(CARGO) build --release --locked --package offgil-server
 
@@ -52,6 +60,9 @@ test-python: $(VENV)/.ready
 
 test-black-box: setup $(TRITON)/.ready
 	cd tests && $(BIN)/pytest -q --ignore=compose
+
+bench-kernels: server $(BENCH)/.ready ## Print the times of the kernels beside NumPy, SciPy, numexpr, Numba, Polars and SymPy
+	cd tests && $(CURDIR)/$(BENCH)/bin/python -m benchmarks $(BENCH_FLAGS)
 
 check: check-rust check-deny check-python check-proto ## Check formats, lints, types, licences, and that generated code is fresh
 
@@ -100,5 +111,5 @@ test-compose: $(VENV)/.ready ## Build the images and test the deployment; needs 
 	cd tests && OFFGIL_COMMIT=$$(git rev-parse --short HEAD) $(BIN)/pytest -q compose
 
 clean: ## Remove everything that was built
-	rm -rf $(VENV) $(TRITON) dist rust-server/target python-client/.stubs-venv
+	rm -rf $(VENV) $(TRITON) $(BENCH) dist rust-server/target python-client/.stubs-venv
 	find python-client tests -name __pycache__ -type d -prune -exec rm -rf {} +

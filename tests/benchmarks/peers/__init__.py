@@ -1,0 +1,1 @@
+"""The peers of the kernels, a file for each class of work."""
