@@ -4,7 +4,7 @@ use super::{
     operation::{MAX_ARITY, Operation},
     program::Numbers,
 };
-use crate::elementary::{Cos, Elementary, Exp, Log, Sin, map};
+use crate::elementary::{Cos, Elementary, Exp, Log, Sin, Tanh, map};
 
 /// Sets each element of `into` to the result of an operation.
 ///
@@ -18,7 +18,7 @@ pub(super) fn apply(operation: Operation, operands: [Numbers<'_>; MAX_ARITY], in
         Operation::Subtract => binary(a, b, into, |a, b| a - b),
         Operation::Multiply => binary(a, b, into, |a, b| a * b),
         Operation::Divide => binary(a, b, into, |a, b| a / b),
-        Operation::Remainder => binary(a, b, into, remainder),
+        Operation::Remainder => remainders(a, b, into),
         Operation::Power => binary(a, b, into, f64::powf),
         Operation::Square => unary(a, into, |a| a * a),
         Operation::Cube => unary(a, into, |a| a * a * a),
@@ -40,7 +40,7 @@ pub(super) fn apply(operation: Operation, operands: [Numbers<'_>; MAX_ARITY], in
         Operation::Atan2 => binary(a, b, into, f64::atan2),
         Operation::Sinh => unary(a, into, f64::sinh),
         Operation::Cosh => unary(a, into, f64::cosh),
-        Operation::Tanh => unary(a, into, f64::tanh),
+        Operation::Tanh => elementary::<Tanh>(a, into),
         Operation::Expm1 => unary(a, into, f64::exp_m1),
         Operation::Log1p => unary(a, into, f64::ln_1p),
         Operation::Log2 => unary(a, into, f64::log2),
@@ -60,7 +60,7 @@ pub(super) fn apply(operation: Operation, operands: [Numbers<'_>; MAX_ARITY], in
 }
 
 #[inline(always)]
-fn unary(a: Numbers<'_>, into: &mut [f64], function: impl Fn(f64) -> f64) {
+fn unary(a: Numbers<'_>, into: &mut [f64], mut function: impl FnMut(f64) -> f64) {
     match a {
         Numbers::One(a) => into.fill(function(a)),
         Numbers::Each(a) => {
@@ -72,7 +72,12 @@ fn unary(a: Numbers<'_>, into: &mut [f64], function: impl Fn(f64) -> f64) {
 }
 
 #[inline(always)]
-fn binary(a: Numbers<'_>, b: Numbers<'_>, into: &mut [f64], function: impl Fn(f64, f64) -> f64) {
+fn binary(
+    a: Numbers<'_>,
+    b: Numbers<'_>,
+    into: &mut [f64],
+    mut function: impl FnMut(f64, f64) -> f64,
+) {
     match (a, b) {
         (Numbers::One(a), b) => unary(b, into, |b| function(a, b)),
         (a, Numbers::One(b)) => unary(a, into, |a| function(a, b)),
@@ -135,6 +140,43 @@ fn sign(a: f64) -> f64 {
     }
 }
 
+/// Sets each element to the remainder, by division where that is exact.
+#[inline(always)]
+fn remainders(a: Numbers<'_>, b: Numbers<'_>, into: &mut [f64]) {
+    let mut outside = 0_u64;
+    binary(a, b, into, |a, b| {
+        let (rest, is_inside) = remainder_by_division(a, b);
+        outside |= u64::from(!is_inside);
+        rest
+    });
+    if outside != 0 {
+        binary(a, b, into, remainder);
+    }
+}
+
+/// Returns the same as [`remainder`], and whether it does.
+///
+/// The quotient is rounded, perhaps up to an integer that it does not reach. The fused product is exact either way,
+/// as every remainder of floats is, and what is subtracted once too often can be added again.
+#[inline(always)]
+fn remainder_by_division(a: f64, b: f64) -> (f64, bool) {
+    /// From 2⁵² on, not all integers between floats are floats.
+    const GREATEST: f64 = 4_503_599_627_370_496.0;
+    let quotient = (a / b).floor();
+    let rest = (-quotient).mul_add(b, a);
+    let rest = if (rest < 0.0) != (b < 0.0) && rest != 0.0 {
+        rest + b
+    } else {
+        rest
+    };
+    let rest = if rest == 0.0 {
+        0.0_f64.copysign(b)
+    } else {
+        rest
+    };
+    (rest, quotient.abs() < GREATEST && b.abs() <= f64::MAX)
+}
+
 /// Returns the remainder that has the sign of the divisor, as Python's `%`.
 #[inline(always)]
 fn remainder(a: f64, b: f64) -> f64 {
@@ -145,5 +187,65 @@ fn remainder(a: f64, b: f64) -> f64 {
         rest + b
     } else {
         rest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn assert_same(a: f64, b: f64) {
+        let (rest, is_inside) = remainder_by_division(a, b);
+        let expected = remainder(a, b);
+        if is_inside {
+            assert_eq!(
+                rest.to_bits(),
+                expected.to_bits(),
+                "{a:e} % {b:e}: {rest:e}"
+            );
+        }
+        let quotient = (a / b).abs();
+        let is_too_great = quotient > 1e15 || quotient.is_nan() || b.is_infinite();
+        assert!(is_inside || is_too_great, "{a:e} % {b:e}");
+    }
+
+    #[test]
+    fn divides_only_where_that_is_exact() {
+        let numbers = [
+            0.0,
+            1.0,
+            3.0,
+            0.1,
+            5e-324,
+            f64::MIN_POSITIVE,
+            1e300,
+            f64::MAX,
+            f64::INFINITY,
+            f64::NAN,
+        ];
+        for (a, b) in numbers.iter().flat_map(|a| numbers.map(|b| (*a, b))) {
+            for (a, b) in [(a, b), (-a, b), (a, -b), (-a, -b)] {
+                assert_same(a, b);
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn divides_to_the_same_bits(a in any::<f64>(), b in any::<f64>()) {
+            assert_same(a, b);
+        }
+
+        #[test]
+        fn divides_to_the_same_bits_beside_multiples(b in -1e3..1e3, count in 0_u32..1 << 30) {
+            let multiple: f64 = b * f64::from(count);
+            for a in [multiple, multiple.next_up(), multiple.next_down(), -multiple] {
+                assert_same(a, b);
+            }
+        }
     }
 }
