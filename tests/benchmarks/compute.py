@@ -42,7 +42,7 @@ def serving() -> Iterator[Compute]:
     os.environ.setdefault("OFFGIL_LOG", "warn")
     # The package has no stubs of this protocol, since clients of Triton bring theirs.
     sys.path.insert(0, str(PROTO))
-    messages, services = grpc.protos_and_services("inference/grpc_service.proto")  # type: ignore[no-untyped-call]
+    messages, services = grpc.protos_and_services("inference/grpc_service.proto")
     # The system's resolver knows no socket's name.
     authority = (("grpc.default_authority", "localhost"),)
     with (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numba
@@ -65,8 +66,8 @@ def _prices() -> Iterator[Case]:
             "10⁶ draws, antithetic" if antithetic else "10⁶ draws",
             arguments,
             {
-                "NumPy": lambda antithetic=antithetic: _price_numpy(antithetic),
-                "Numba": lambda antithetic=antithetic: _price_numba(SIZE, antithetic),
+                "NumPy": partial(_price_numpy, antithetic),
+                "Numba": partial(_price_numba, SIZE, antithetic),
             },
             lambda option: (option.price, option.standard_error),
             # The price is 10, its standard error 0.01, and every draw another.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numba
@@ -11,11 +12,16 @@ import polars
 import scipy.ndimage
 import scipy.signal
 
-from benchmarks.case import Case
+from benchmarks.case import Case, Run
 
 SIZE = 1_000_000
 WINDOW = 100
 ALPHA = 0.2
+FILTERS = {
+    "mean": scipy.ndimage.uniform_filter1d,
+    "min": scipy.ndimage.minimum_filter1d,
+    "max": scipy.ndimage.maximum_filter1d,
+}
 
 
 def cases() -> Iterator[Case]:
@@ -32,29 +38,15 @@ def cases() -> Iterator[Case]:
             "Numba": lambda: _ema_numba(x),
         },
     )
-    inner = slice(WINDOW // 2, SIZE - WINDOW // 2 + 1)
-    filters = {
-        "mean": scipy.ndimage.uniform_filter1d,
-        "min": scipy.ndimage.minimum_filter1d,
-        "max": scipy.ndimage.maximum_filter1d,
-    }
-    compiled = {
-        "mean": lambda: _sum_numba(x, WINDOW) / WINDOW,
-        "sum": lambda: _sum_numba(x, WINDOW),
-        "std": lambda: _std_numba(x, WINDOW),
-        "min": lambda: _min_numba(x, WINDOW, 1.0),
-        "max": lambda: _min_numba(x, WINDOW, -1.0),
-    }
-    for statistic, loop in compiled.items():
-        rolled = getattr(series, f"rolling_{statistic}")
-        peers = {
-            "Polars": lambda rolled=rolled: rolled(WINDOW).slice(WINDOW - 1).to_numpy(),
-            "Numba": loop,
+    for statistic, loop in LOOPS.items():
+        peers: dict[str, Run] = {
+            "Polars": partial(_roll_polars, series, statistic),
+            "Numba": partial(loop, x),
         }
-        if statistic in filters:
-            peers["SciPy"] = lambda f=filters[statistic]: f(x, WINDOW)[inner]
+        if statistic in FILTERS:
+            peers["SciPy"] = partial(_roll_scipy, x, statistic)
         if statistic in ("mean", "sum"):
-            peers["NumPy"] = lambda statistic=statistic: _sum_numpy(x, statistic)
+            peers["NumPy"] = partial(_sum_numpy, x, statistic)
         arguments = {"x": x, "window": WINDOW, "statistic": statistic}
         yield Case("rolling", f"{statistic}, 10⁶ numbers, window 100", arguments, peers)
 
@@ -74,6 +66,14 @@ def _ema_numba(x: Any) -> Any:
     return averages
 
 
+def _roll_polars(series: Any, statistic: str) -> Any:
+    return getattr(series, f"rolling_{statistic}")(WINDOW).slice(WINDOW - 1).to_numpy()
+
+
+def _roll_scipy(x: Any, statistic: str) -> Any:
+    return FILTERS[statistic](x, WINDOW)[WINDOW // 2 : len(x) - WINDOW // 2 + 1]
+
+
 def _sum_numpy(x: Any, statistic: str) -> Any:
     sums = np.cumsum(x)
     sums[WINDOW:] -= sums[:-WINDOW].copy()
@@ -82,43 +82,52 @@ def _sum_numpy(x: Any, statistic: str) -> Any:
 
 
 @numba.njit
-def _sum_numba(x: Any, window: int) -> Any:
-    sums = np.empty(len(x) - window + 1)
-    total = x[:window].sum()
+def _sum_numba(x: Any) -> Any:
+    sums = np.empty(len(x) - WINDOW + 1)
+    total = x[:WINDOW].sum()
     sums[0] = total
-    for i in range(window, len(x)):
-        total += x[i] - x[i - window]
-        sums[i - window + 1] = total
+    for i in range(WINDOW, len(x)):
+        total += x[i] - x[i - WINDOW]
+        sums[i - WINDOW + 1] = total
     return sums
 
 
 @numba.njit
-def _std_numba(x: Any, window: int) -> Any:
-    deviations = np.empty(len(x) - window + 1)
-    mean = x[:window].mean()
-    squares = ((x[:window] - mean) ** 2).sum()
-    deviations[0] = np.sqrt(squares / (window - 1))
-    for i in range(window, len(x)):
-        old, new, before = x[i - window], x[i], mean
-        mean += (new - old) / window
+def _std_numba(x: Any) -> Any:
+    deviations = np.empty(len(x) - WINDOW + 1)
+    mean = x[:WINDOW].mean()
+    squares = ((x[:WINDOW] - mean) ** 2).sum()
+    deviations[0] = np.sqrt(squares / (WINDOW - 1))
+    for i in range(WINDOW, len(x)):
+        old, new, before = x[i - WINDOW], x[i], mean
+        mean += (new - old) / WINDOW
         squares += (new - old) * (new - mean + old - before)
-        deviations[i - window + 1] = np.sqrt(squares / (window - 1))
+        deviations[i - WINDOW + 1] = np.sqrt(squares / (WINDOW - 1))
     return deviations
 
 
 @numba.njit
-def _min_numba(x: Any, window: int, sign: float) -> Any:
+def _min_numba(x: Any, sign: float) -> Any:
     # The candidates of a window are in a ring, the least first.
-    extremes = np.empty(len(x) - window + 1)
-    ring = np.empty(window, np.int64)
+    extremes = np.empty(len(x) - WINDOW + 1)
+    ring = np.empty(WINDOW, np.int64)
     first, count = 0, 0
     for i in range(len(x)):
-        if count and ring[first] <= i - window:
-            first, count = (first + 1) % window, count - 1
-        while count and sign * x[ring[(first + count - 1) % window]] >= sign * x[i]:
+        if count and ring[first] <= i - WINDOW:
+            first, count = (first + 1) % WINDOW, count - 1
+        while count and sign * x[ring[(first + count - 1) % WINDOW]] >= sign * x[i]:
             count -= 1
-        ring[(first + count) % window] = i
+        ring[(first + count) % WINDOW] = i
         count += 1
-        if i >= window - 1:
-            extremes[i - window + 1] = x[ring[first]]
+        if i >= WINDOW - 1:
+            extremes[i - WINDOW + 1] = x[ring[first]]
     return extremes
+
+
+LOOPS: dict[str, Callable[[Any], Any]] = {
+    "mean": lambda x: _sum_numba(x) / WINDOW,
+    "sum": _sum_numba,
+    "std": _std_numba,
+    "min": lambda x: _min_numba(x, 1.0),
+    "max": lambda x: _min_numba(x, -1.0),
+}

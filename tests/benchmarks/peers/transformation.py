@@ -75,7 +75,7 @@ def _evaluations(a: Any, b: Any, c: Any) -> Iterator[Case]:
 def _evaluators(
     expression: str, function: Callable[..., Any], vectors: dict[str, Any]
 ) -> dict[str, Run]:
-    compiled = numba.njit(parallel=True, fastmath=True)(function)
+    compiled = numba.njit(parallel=True)(function)
     return {
         "NumPy": lambda: function(**vectors),
         "numexpr": lambda: numexpr.evaluate(expression, local_dict=vectors),
