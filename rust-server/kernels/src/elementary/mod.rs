@@ -11,23 +11,26 @@
 //! | [`exponential`] | [`Exp`] |
 //! | [`hyperbolic`] | [`Tanh`] |
 //! | [`logarithm`] | [`Log`] |
+//! | [`mod@power`] | [`power`](power()) |
 //! | [`trigonometric`] | [`Sin`], [`Cos`] |
 
 mod exponential;
 mod hyperbolic;
 mod logarithm;
+mod power;
 mod trigonometric;
 
 pub(crate) use exponential::Exp;
 pub(crate) use hyperbolic::Tanh;
 pub(crate) use logarithm::Log;
+pub(crate) use power::power;
 pub(crate) use trigonometric::{Cos, Sin};
 
 /// 1.5 · 2⁵². A number of less than 2⁵¹ that is added to it is rounded to an integer, which is then in the low bits.
 const ROUNDER: f64 = 6_755_399_441_055_744.0;
 
 /// The value of a polynomial, and whether its argument is in the polynomial's range.
-type Approximation = (f64, bool);
+pub(crate) type Approximation = (f64, bool);
 
 /// An elementary function.
 ///

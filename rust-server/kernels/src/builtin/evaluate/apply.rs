@@ -4,7 +4,7 @@ use super::{
     operation::{MAX_ARITY, Operation},
     program::Numbers,
 };
-use crate::elementary::{Cos, Elementary, Exp, Log, Sin, Tanh, map};
+use crate::elementary::{Approximation, Cos, Elementary, Exp, Log, Sin, Tanh, map, power};
 
 /// Sets each element of `into` to the result of an operation.
 ///
@@ -18,8 +18,8 @@ pub(super) fn apply(operation: Operation, operands: [Numbers<'_>; MAX_ARITY], in
         Operation::Subtract => binary(a, b, into, |a, b| a - b),
         Operation::Multiply => binary(a, b, into, |a, b| a * b),
         Operation::Divide => binary(a, b, into, |a, b| a / b),
-        Operation::Remainder => remainders(a, b, into),
-        Operation::Power => binary(a, b, into, f64::powf),
+        Operation::Remainder => approximated(a, b, into, remainder_by_division, remainder),
+        Operation::Power => approximated(a, b, into, power, f64::powf),
         Operation::Square => unary(a, into, |a| a * a),
         Operation::Cube => unary(a, into, |a| a * a * a),
         Operation::Less => binary(a, b, into, |a, b| truth(a < b)),
@@ -140,17 +140,26 @@ fn sign(a: f64) -> f64 {
     }
 }
 
-/// Sets each element to the remainder, by division where that is exact.
+/// Sets each element to a function of two numbers, by an approximation wherever that holds.
 #[inline(always)]
-fn remainders(a: Numbers<'_>, b: Numbers<'_>, into: &mut [f64]) {
+fn approximated(
+    a: Numbers<'_>,
+    b: Numbers<'_>,
+    into: &mut [f64],
+    approximate: impl Fn(f64, f64) -> Approximation,
+    exact: impl Fn(f64, f64) -> f64,
+) {
     let mut outside = 0_u64;
     binary(a, b, into, |a, b| {
-        let (rest, is_inside) = remainder_by_division(a, b);
+        let (value, is_inside) = approximate(a, b);
         outside |= u64::from(!is_inside);
-        rest
+        value
     });
     if outside != 0 {
-        binary(a, b, into, remainder);
+        binary(a, b, into, |a, b| match approximate(a, b) {
+            (value, true) => value,
+            _ => exact(a, b),
+        });
     }
 }
 
@@ -159,7 +168,7 @@ fn remainders(a: Numbers<'_>, b: Numbers<'_>, into: &mut [f64]) {
 /// The quotient is rounded, perhaps up to an integer that it does not reach. The fused product is exact either way,
 /// as every remainder of floats is, and what is subtracted once too often can be added again.
 #[inline(always)]
-fn remainder_by_division(a: f64, b: f64) -> (f64, bool) {
+fn remainder_by_division(a: f64, b: f64) -> Approximation {
     /// From 2⁵² on, not all integers between floats are floats.
     const GREATEST: f64 = 4_503_599_627_370_496.0;
     let quotient = (a / b).floor();

@@ -54,7 +54,7 @@ const LONGEST_QUOTE: usize = 40;
 /// takes part in that. Empty vectors give an empty result.
 ///
 /// Arithmetic is IEEE 754 in 64 bits: overflow gives an infinity, 0/0 and `sqrt(-1)` give NaN, and NaN spreads,
-/// through `min` and `max` too; comparisons with NaN are 0 but for `!=`. `sin`, `cos`, `exp` and `log` are within 1
+/// through `min` and `max` too; comparisons with NaN are 0 but for `!=`. Powers, `sin`, `cos`, `exp` and `log` are within 1
 /// unit in the last place of the exact result for every argument, `tanh` within 2; the other functions are those of the
 /// C library, mostly as close. Each element is computed by itself: the result is the same on any number of threads.
 ///
