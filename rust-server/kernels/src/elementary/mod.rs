@@ -11,19 +11,22 @@
 //! | [`exponential`] | [`Exp`] |
 //! | [`hyperbolic`] | [`Tanh`] |
 //! | [`logarithm`] | [`Log`] |
-//! | [`mod@power`] | [`power`](power()) |
+//! | [`power`] | [`Power`] |
+//! | [`remainder`] | [`Remainder`], whose bits are those of its definition |
 //! | [`trigonometric`] | [`Sin`], [`Cos`] |
 
 mod exponential;
 mod hyperbolic;
 mod logarithm;
 mod power;
+mod remainder;
 mod trigonometric;
 
 pub(crate) use exponential::Exp;
 pub(crate) use hyperbolic::Tanh;
 pub(crate) use logarithm::Log;
-pub(crate) use power::power;
+pub(crate) use power::Power;
+pub(crate) use remainder::Remainder;
 pub(crate) use trigonometric::{Cos, Sin};
 
 /// 1.5 · 2⁵². A number of less than 2⁵¹ that is added to it is rounded to an integer, which is then in the low bits.
@@ -41,6 +44,15 @@ pub(crate) trait Elementary {
 
     /// Returns the function for any number.
     fn exact(x: f64) -> f64;
+}
+
+/// An elementary function of two numbers.
+pub(crate) trait ElementaryOfTwo {
+    /// Returns the function by its polynomial.
+    fn approximate(x: f64, y: f64) -> Approximation;
+
+    /// Returns the function for any numbers.
+    fn exact(x: f64, y: f64) -> f64;
 }
 
 /// Sets each y to the function of x.

@@ -4,7 +4,10 @@
 //! m over that is a series in s = (m − b) / (m + b). Its product with y is an integer and a rest, of which 2ʳ is computed
 //! as in [`exponential`](super::exponential).
 
-use super::{Approximation, ROUNDER};
+use super::{Approximation, ElementaryOfTwo, ROUNDER};
+
+/// x to the power y.
+pub(crate) struct Power;
 
 const L1: f64 = 0.599_999_999_999_994_6;
 const L2: f64 = 0.428_571_428_578_550_2;
@@ -35,22 +38,26 @@ const MANTISSA: u64 = (1 << 52) - 1;
 const TWO_TO_52: u64 = 0x4330 << 48;
 const ROOT_THREE_HALVES: f64 = 1.224_744_871_391_589;
 const ROOT_THREE: f64 = 1.732_050_807_568_877_2;
-/// Inside, the result is a normal number.
+/// Inside, x is a positive normal number and so is the result.
 const GREATEST_EXPONENT: f64 = 1020.0;
 
-/// Returns x to the power y, within 1 unit in the last place, if x is positive and the result far from the ends of the
-/// range of floats.
-#[inline(always)]
-pub(crate) fn power(x: f64, y: f64) -> Approximation {
-    let (log_high, log_low) = binary_logarithm(x);
-    let y_high = upper(y);
-    let low = (y - y_high) * log_high + y * log_low;
-    let high = y_high * log_high;
-    let exponent = low + high;
-    let is_inside = exponent.abs() < GREATEST_EXPONENT
-        && (f64::MIN_POSITIVE..=f64::MAX).contains(&x)
-        && y.abs() <= f64::MAX;
-    (two_to(high, low), is_inside)
+impl ElementaryOfTwo for Power {
+    #[inline(always)]
+    fn approximate(x: f64, y: f64) -> Approximation {
+        let (log_high, log_low) = binary_logarithm(x);
+        let y_high = upper(y);
+        let low = (y - y_high) * log_high + y * log_low;
+        let high = y_high * log_high;
+        let exponent = low + high;
+        let is_inside = exponent.abs() < GREATEST_EXPONENT
+            && (f64::MIN_POSITIVE..=f64::MAX).contains(&x)
+            && y.abs() <= f64::MAX;
+        (two_to(high, low), is_inside)
+    }
+
+    fn exact(x: f64, y: f64) -> f64 {
+        x.powf(y)
+    }
 }
 
 /// Returns the logarithm in two parts, of which the first has 32 zero bits at its end.
@@ -124,7 +131,7 @@ mod tests {
     use super::*;
 
     fn assert_close(x: f64, y: f64) {
-        let (value, is_inside) = power(x, y);
+        let (value, is_inside) = Power::approximate(x, y);
         let expected = x.powf(y);
         if is_inside {
             let distance = value.to_bits().abs_diff(expected.to_bits());
@@ -145,12 +152,12 @@ mod tests {
             for exponent in 0..8 {
                 let exact = f64::from(base).powi(exponent);
                 if exact < 9e15 {
-                    let result = power(f64::from(base), f64::from(exponent));
+                    let result = Power::approximate(f64::from(base), f64::from(exponent));
                     assert_eq!(result, (exact, true), "{base} ** {exponent}");
                 }
             }
             let square = f64::from(base) * f64::from(base);
-            assert_eq!(power(square, 0.5), (f64::from(base), true));
+            assert_eq!(Power::approximate(square, 0.5), (f64::from(base), true));
         }
     }
 

@@ -4,7 +4,9 @@ use super::{
     operation::{MAX_ARITY, Operation},
     program::Numbers,
 };
-use crate::elementary::{Approximation, Cos, Elementary, Exp, Log, Sin, Tanh, map, power};
+use crate::elementary::{
+    Cos, Elementary, ElementaryOfTwo, Exp, Log, Power, Remainder, Sin, Tanh, map,
+};
 
 /// Sets each element of `into` to the result of an operation.
 ///
@@ -18,8 +20,8 @@ pub(super) fn apply(operation: Operation, operands: [Numbers<'_>; MAX_ARITY], in
         Operation::Subtract => binary(a, b, into, |a, b| a - b),
         Operation::Multiply => binary(a, b, into, |a, b| a * b),
         Operation::Divide => binary(a, b, into, |a, b| a / b),
-        Operation::Remainder => approximated(a, b, into, remainder_by_division, remainder),
-        Operation::Power => approximated(a, b, into, power, f64::powf),
+        Operation::Remainder => elementary_of_two::<Remainder>(a, b, into),
+        Operation::Power => elementary_of_two::<Power>(a, b, into),
         Operation::Square => unary(a, into, |a| a * a),
         Operation::Cube => unary(a, into, |a| a * a * a),
         Operation::Less => binary(a, b, into, |a, b| truth(a < b)),
@@ -79,8 +81,18 @@ fn binary(
     mut function: impl FnMut(f64, f64) -> f64,
 ) {
     match (a, b) {
-        (Numbers::One(a), b) => unary(b, into, |b| function(a, b)),
-        (a, Numbers::One(b)) => unary(a, into, |a| function(a, b)),
+        (Numbers::One(a), b) => unary(
+            b,
+            into,
+            #[inline(always)]
+            |b| function(a, b),
+        ),
+        (a, Numbers::One(b)) => unary(
+            a,
+            into,
+            #[inline(always)]
+            |a| function(a, b),
+        ),
         (Numbers::Each(a), Numbers::Each(b)) => {
             for (into, (a, b)) in into.iter_mut().zip(a.iter().zip(b)) {
                 *into = function(*a, *b);
@@ -140,121 +152,24 @@ fn sign(a: f64) -> f64 {
     }
 }
 
-/// Sets each element to a function of two numbers, by an approximation wherever that holds.
 #[inline(always)]
-fn approximated(
-    a: Numbers<'_>,
-    b: Numbers<'_>,
-    into: &mut [f64],
-    approximate: impl Fn(f64, f64) -> Approximation,
-    exact: impl Fn(f64, f64) -> f64,
-) {
+fn elementary_of_two<F: ElementaryOfTwo>(a: Numbers<'_>, b: Numbers<'_>, into: &mut [f64]) {
     let mut outside = 0_u64;
-    binary(a, b, into, |a, b| {
-        let (value, is_inside) = approximate(a, b);
-        outside |= u64::from(!is_inside);
-        value
-    });
+    binary(
+        a,
+        b,
+        into,
+        #[inline(always)]
+        |a, b| {
+            let (value, is_inside) = F::approximate(a, b);
+            outside |= u64::from(!is_inside);
+            value
+        },
+    );
     if outside != 0 {
-        binary(a, b, into, |a, b| match approximate(a, b) {
+        binary(a, b, into, |a, b| match F::approximate(a, b) {
             (value, true) => value,
-            _ => exact(a, b),
+            _ => F::exact(a, b),
         });
-    }
-}
-
-/// Returns the same as [`remainder`], and whether it does.
-///
-/// The quotient is rounded, perhaps up to an integer that it does not reach. The fused product is exact either way,
-/// as every remainder of floats is, and what is subtracted once too often can be added again.
-#[inline(always)]
-fn remainder_by_division(a: f64, b: f64) -> Approximation {
-    /// From 2⁵² on, not all integers between floats are floats.
-    const GREATEST: f64 = 4_503_599_627_370_496.0;
-    let quotient = (a / b).floor();
-    let rest = (-quotient).mul_add(b, a);
-    let rest = if (rest < 0.0) != (b < 0.0) && rest != 0.0 {
-        rest + b
-    } else {
-        rest
-    };
-    let rest = if rest == 0.0 {
-        0.0_f64.copysign(b)
-    } else {
-        rest
-    };
-    (rest, quotient.abs() < GREATEST && b.abs() <= f64::MAX)
-}
-
-/// Returns the remainder that has the sign of the divisor, as Python's `%`.
-#[inline(always)]
-fn remainder(a: f64, b: f64) -> f64 {
-    let rest = a % b;
-    if rest == 0.0 {
-        rest.abs().copysign(b)
-    } else if (rest < 0.0) != (b < 0.0) {
-        rest + b
-    } else {
-        rest
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn assert_same(a: f64, b: f64) {
-        let (rest, is_inside) = remainder_by_division(a, b);
-        let expected = remainder(a, b);
-        if is_inside {
-            assert_eq!(
-                rest.to_bits(),
-                expected.to_bits(),
-                "{a:e} % {b:e}: {rest:e}"
-            );
-        }
-        let quotient = (a / b).abs();
-        let is_too_great = quotient > 1e15 || quotient.is_nan() || b.is_infinite();
-        assert!(is_inside || is_too_great, "{a:e} % {b:e}");
-    }
-
-    #[test]
-    fn divides_only_where_that_is_exact() {
-        let numbers = [
-            0.0,
-            1.0,
-            3.0,
-            0.1,
-            5e-324,
-            f64::MIN_POSITIVE,
-            1e300,
-            f64::MAX,
-            f64::INFINITY,
-            f64::NAN,
-        ];
-        for (a, b) in numbers.iter().flat_map(|a| numbers.map(|b| (*a, b))) {
-            for (a, b) in [(a, b), (-a, b), (a, -b), (-a, -b)] {
-                assert_same(a, b);
-            }
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
-
-        #[test]
-        fn divides_to_the_same_bits(a in any::<f64>(), b in any::<f64>()) {
-            assert_same(a, b);
-        }
-
-        #[test]
-        fn divides_to_the_same_bits_beside_multiples(b in -1e3..1e3, count in 0_u32..1 << 30) {
-            let multiple: f64 = b * f64::from(count);
-            for a in [multiple, multiple.next_up(), multiple.next_down(), -multiple] {
-                assert_same(a, b);
-            }
-        }
     }
 }
