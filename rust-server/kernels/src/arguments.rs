@@ -10,6 +10,9 @@ use crate::{
     value::{Data, Scalar, Value},
 };
 
+/// The most values of a variadic parameter.
+pub const MOST_NAMED: usize = 1024;
+
 /// The arguments of one call: one value for each parameter, of its type and in its range.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Arguments {
@@ -46,7 +49,10 @@ impl Arguments {
                     continue;
                 }
                 Some(Some(_)) => ArgumentFault::Repeated,
+                // Looking for the nearest names takes time: once is enough.
+                None if misplaced.is_some() && spec.variadic().is_none() => continue,
                 None if spec.variadic().is_none() => unknown(spec, name),
+                None if named.len() == MOST_NAMED => ArgumentFault::TooMany { most: MOST_NAMED },
                 None if named.iter().any(|(earlier, _)| earlier == name) => ArgumentFault::Repeated,
                 None => {
                     named.push((name.to_owned(), value));
@@ -368,6 +374,12 @@ mod tests {
         assert_eq!(
             fault(&VARIADIC, vec![x(), x()]),
             "x: Argument given more than once"
+        );
+        let many = (0..MOST_NAMED + 5).map(|index| (format!("y{index}"), x().1));
+        let error = Arguments::bind(&VARIADIC, many).expect_err("too many");
+        assert_eq!(
+            error.to_string(),
+            "y1024: Too many arguments: at most 1024 are taken"
         );
         let low = vec![("y", Value::vector(vec![-1_i64]))];
         assert_eq!(

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Instant,
 };
@@ -18,6 +18,7 @@ use thiserror::Error;
 pub struct Context {
     deadline: Option<Instant>,
     stop_flags: Vec<Arc<AtomicBool>>,
+    polls: Option<Arc<AtomicUsize>>,
 }
 
 /// The result of a kernel is no longer wanted: the caller has gone, or the deadline has passed.
@@ -39,6 +40,13 @@ impl Context {
     #[must_use]
     pub fn with_stop_flag(mut self, flag: Arc<AtomicBool>) -> Self {
         self.stop_flags.push(flag);
+        self
+    }
+
+    /// Returns this context with a counter of its polls, for tests that a kernel polls often enough.
+    #[must_use]
+    pub fn with_poll_counter(mut self, polls: Arc<AtomicUsize>) -> Self {
+        self.polls = Some(polls);
         self
     }
 
@@ -64,6 +72,9 @@ impl Context {
     ///
     /// [`Stopped`] if a stop flag is set or the deadline has passed.
     pub fn check(&self) -> Result<(), Stopped> {
+        if let Some(polls) = &self.polls {
+            polls.fetch_add(1, Ordering::Relaxed);
+        }
         let flagged = self
             .stop_flags
             .iter()

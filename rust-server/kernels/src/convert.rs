@@ -1,4 +1,5 @@
-//! Which values stand for which: an argument of another type is converted where nothing is lost.
+//! Which values stand for which: an argument of another type is converted where it
+//! stays the same number, rounded to a float at most.
 //!
 //! Integers become any type of integer that holds them and any type of float, a float of 32 bits becomes one of 64
 //! and the other way round, rounded to nearest. A vector of one element stands for a scalar. An empty array

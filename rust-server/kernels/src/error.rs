@@ -59,6 +59,12 @@ pub enum ArgumentFault {
     /// The argument was given more than once.
     #[error("Argument given more than once")]
     Repeated,
+    /// There are more values than a variadic parameter takes.
+    #[error("Too many arguments: at most {most} are taken")]
+    TooMany {
+        /// The most values that are taken.
+        most: usize,
+    },
     /// The value has another type than the parameter.
     #[error("Input should be a valid {expected}{}", got(given))]
     WrongType {
@@ -155,6 +161,7 @@ impl ArgumentFault {
         match self {
             Self::TooSmall { minimum } => Some(*minimum),
             Self::TooLarge { maximum } => Some(*maximum),
+            Self::TooMany { most } => i64::try_from(*most).ok().map(Literal::Int),
             Self::Missing
             | Self::Unknown { .. }
             | Self::Repeated

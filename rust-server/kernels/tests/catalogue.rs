@@ -2,7 +2,10 @@
 
 mod support;
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
 
 use offgil_kernels::{
     ArgumentFault, Arguments, Array, Catalogue, Context, Data, ElementType, Kernel, KernelError,
@@ -236,6 +239,49 @@ fn every_long_call_stops_when_asked() {
         let has_stopped = matches!(stopped, Err(KernelError::Stopped(_)));
         assert!(has_stopped, "{} goes on", kernel.spec().name);
     });
+}
+
+/// Kernels whose work is in a library that cannot be interrupted, with the milliseconds that their documentation names.
+const UNINTERRUPTIBLE: [(&str, u128); 2] = [("fft", u128::MAX), ("matmul", 5)];
+
+#[test]
+fn every_kernel_polls_once_a_millisecond() {
+    each(|kernel| {
+        let name = kernel.spec().name;
+        let arguments = bind(kernel, enlarged(kernel)).expect("enlarged arguments are valid");
+        let exception = UNINTERRUPTIBLE.iter().find(|(kernel, _)| *kernel == name);
+        let pause = exception.map_or(1, |(_, milliseconds)| *milliseconds);
+        let least = kernel.cost(&arguments).as_millis() / pause;
+        let polls = Arc::new(AtomicUsize::new(0));
+        let context = Context::default().with_poll_counter(Arc::clone(&polls));
+        kernel.run(arguments, &context).expect("a result");
+        let polls = polls.load(Ordering::Relaxed);
+        assert!(
+            polls as u128 >= least,
+            "{name} polls {polls} times in {least} ms"
+        );
+    });
+}
+
+#[test]
+fn a_regression_polls_more_often_the_more_columns_there_are() {
+    let catalogue = Catalogue::built_in();
+    let kernel = catalogue.get("linear_regression").expect("built in");
+    let polls_with = |columns: usize| {
+        let rows = 4096;
+        let elements: Vec<f64> = (0..rows * columns)
+            .map(|i| ((i as f64).sin() * 43_758.545_3).fract())
+            .collect();
+        let y = Value::vector(elements[..rows].to_vec());
+        let x = Array::new(Data::Float64(elements.into()), vec![rows, columns]);
+        let given = vec![("x".to_owned(), Value::Array(x)), ("y".to_owned(), y)];
+        let polls = Arc::new(AtomicUsize::new(0));
+        let context = Context::default().with_poll_counter(Arc::clone(&polls));
+        let arguments = bind(kernel.as_ref(), given).expect("valid");
+        kernel.run(arguments, &context).expect("a fit");
+        polls.load(Ordering::Relaxed)
+    };
+    assert!(polls_with(2) < polls_with(40) && polls_with(40) < polls_with(120));
 }
 
 /// A kernel may refuse an argument or find no result; it may not stop by itself or fail.

@@ -5,7 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use offgil_kernels::{Arguments, Catalogue, Context, Kernel, KernelError, Stopped, Value, names};
+use offgil_kernels::{
+    Arguments, Catalogue, Context, Kernel, KernelError, KernelSpec, Stopped, Value, names,
+};
 
 use crate::{
     admission::{Admission, Lane},
@@ -126,9 +128,17 @@ impl Invoker {
         let spec = kernel.spec();
         call.note_kernel(spec.name);
         let mut timing = self.0.statistics.begin(spec.name);
-        let read = || {
-            let began = Instant::now();
-            (read(), began.elapsed())
+        let read = {
+            let kernel = Arc::clone(&kernel);
+            move || {
+                let began = Instant::now();
+                let read = read().map(|(arguments, form)| {
+                    // Some look at every element.
+                    let needs = (kernel.memory(&arguments), kernel.cost(&arguments));
+                    (arguments, form, needs)
+                });
+                (read, began.elapsed())
+            }
         };
         let (arguments, took) = if cost_of_form <= TIME_OF_HANDING_OVER {
             read()
@@ -140,7 +150,7 @@ impl Invoker {
             read
         };
         timing.input = took;
-        let (arguments, form) = arguments?;
+        let (arguments, form, (memory, cost)) = arguments?;
         call.note_count(
             arguments
                 .values()
@@ -149,16 +159,16 @@ impl Invoker {
                 .max()
                 .unwrap_or(0),
         );
-        self.check_memory(kernel.as_ref(), &arguments)?;
+        self.check_memory(memory, spec, &arguments)?;
 
-        let cost = kernel.cost(&arguments) + cost_of_form;
         let submitted = Instant::now();
         let job = move |context: &Context| {
             timing.queue += submitted.elapsed();
             let write = |results| write(results, form);
             run(kernel.as_ref(), arguments, write, context, timing)
         };
-        self.execute(call, spec.name, cost, job).await
+        self.execute(call, spec.name, cost + cost_of_form, job)
+            .await
     }
 
     /// Runs a job: whatever of a call takes time, from decoding to encoding.
@@ -199,12 +209,16 @@ impl Invoker {
         self.0.executor.stop();
     }
 
-    fn check_memory(&self, kernel: &dyn Kernel, arguments: &Arguments) -> Result<(), Error> {
-        let (bytes, limit) = (kernel.memory(arguments), self.0.max_call_memory);
+    fn check_memory(
+        &self,
+        bytes: u64,
+        spec: &KernelSpec,
+        arguments: &Arguments,
+    ) -> Result<(), Error> {
+        let limit = self.0.max_call_memory;
         if bytes <= limit as u64 {
             return Ok(());
         }
-        let spec = kernel.spec();
         Err(Error::TooMuchMemory {
             kernel: spec.name,
             field: arguments.largest(spec).unwrap_or_default(),

@@ -122,9 +122,10 @@ impl Server {
                     () = in_flight.none() => {}
                 }
                 // Idle peers, health watches and half-open handshakes may never close; they lose
-                // nothing. A call that was on its way when the peer was told is waited for as well.
+                // nothing. A call that was on its way when the peer was told is waited for as well, and
+                // so are peers that read their last answers.
                 let closed = tokio::time::timeout(CLOSING, acceptor.closed()).await;
-                if closed.is_ok() || in_flight.count() == 0 {
+                if closed.is_ok() || in_flight.count() + acceptor.lingering() == 0 {
                     return;
                 }
             }

@@ -215,6 +215,21 @@ async fn a_peer_that_speaks_to_the_end_gets_its_whole_answer() {
 }
 
 #[tokio::test]
+async fn a_peer_that_never_closes_is_no_call_that_was_cut_off() {
+    let server = TestServer::with_flags(&["--drain-timeout=200ms"]);
+    let stream = TcpStream::connect(server.address).await;
+    let handshake = h2::client::handshake(stream.expect("it accepts")).await;
+    let (requests, mut connection) = handshake.expect("it speaks HTTP/2");
+    let settings = tokio::time::timeout(Duration::from_millis(50), &mut connection).await;
+    assert!(settings.is_err(), "the connection stays open");
+    drop(requests);
+    let ended = server.stop();
+    // The end is agreed on, but the socket stays open.
+    (&mut connection).await.expect("a graceful end");
+    assert_eq!(ended.await.expect("no panic"), Outcome::Drained);
+}
+
+#[tokio::test]
 async fn what_outlasts_the_drain_timeout_is_cut_off_as_unavailable() {
     let server = TestServer::with_flags(&["--drain-timeout=100ms"]);
     let client = server.client().await;

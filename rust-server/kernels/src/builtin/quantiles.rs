@@ -68,10 +68,16 @@ pub fn quantiles(
         let index = ranks.binary_search(&rank).expect("every rank was selected");
         number(found[index])
     };
-    Ok(positions
-        .iter()
-        .map(|p| p.between(at(p.below), at(p.above)))
-        .collect())
+    let mut quantiles = Vec::with_capacity(q.len());
+    for positions in positions.chunks(CHUNK) {
+        cx.check()?;
+        quantiles.extend(
+            positions
+                .iter()
+                .map(|p| p.between(at(p.below), at(p.above))),
+        );
+    }
+    Ok(quantiles)
 }
 
 /// Where a quantile is among the numbers in order.
@@ -225,6 +231,7 @@ fn gather(
     chunks.try_reduce(
         || vec![vec![]; slots],
         |mut all: Vec<Vec<u64>>, parts| {
+            cx.check()?;
             all.iter_mut()
                 .zip(parts)
                 .for_each(|(all, part)| all.extend(part));

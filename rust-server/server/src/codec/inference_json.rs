@@ -11,7 +11,7 @@ use super::{
     arrays::packed,
     json::{check_object, malformed, read_tensor, write_data},
     shape::checked_shape,
-    tensors::{datatype, element, packed_text, tensor_of, wanted},
+    tensors::{check_count, datatype, element, is_argument, packed_text, tensor_of, wanted},
 };
 use crate::error::Error;
 
@@ -122,12 +122,9 @@ pub fn read(spec: &KernelSpec, body: &Body) -> Result<(Vec<(String, Value)>, Res
         let message = format!("{} bytes of binary data belong to no input", binary.len());
         return Err(Error::field("inputs", "bytes_length", message));
     }
+    check_count(request.parameters.len())?;
     for (name, parameter) in &request.parameters {
-        // Clients put settings of their own among the parameters.
-        if spec
-            .parameter(name)
-            .is_some_and(|(_, p)| p.value_type.rank == 0)
-        {
+        if is_argument(spec, name)? {
             values.push((name.clone(), Value::Scalar(scalar(name, parameter)?)));
         }
     }
@@ -214,6 +211,7 @@ fn input_value(input: &Input<'_>, binary: &mut Bytes) -> Result<Value, Error> {
         (Some(size), None) if size <= binary.len() => {
             let bytes = binary.split_to(size);
             if element == ElementType::String {
+                checked_shape(name, &input.shape, 1)?;
                 return packed_text(name, bytes);
             }
             packed(name, element, bytes)?
@@ -225,7 +223,10 @@ fn input_value(input: &Input<'_>, binary: &mut Bytes) -> Result<Value, Error> {
             );
             return Err(Error::field(name, "bytes_length", message));
         }
-        (None, Some(raw)) if element == ElementType::String => return text(name, raw),
+        (None, Some(raw)) if element == ElementType::String => {
+            checked_shape(name, &input.shape, 1)?;
+            return text(name, raw);
+        }
         (None, Some(raw)) => {
             let data = read_tensor(name, raw, element)?;
             check_range(name, element, &data)?;

@@ -53,7 +53,9 @@ fn json(value: StructValue) -> Json {
 }
 
 fn json_number(number: f64) -> Json {
-    if number.fract() == 0.0 && number.abs() <= EXACT {
+    // An integer has no negative zero.
+    let is_integer = number.fract() == 0.0 && number.abs() <= EXACT;
+    if is_integer && !(number == 0.0 && number.is_sign_negative()) {
         return Json::Number(Number::from(number as i64));
     }
     match Number::from_f64(number) {

@@ -1,7 +1,10 @@
 //! The tensors of the Open Inference Protocol.
 
 use bytes::{Buf, Bytes};
-use offgil_kernels::{Array, Buffer, Data, Element, ElementType, KernelSpec, Scalar, Value};
+use offgil_kernels::{
+    ArgumentFault, Array, Buffer, Data, Element, ElementType, KernelSpec, Scalar, Value,
+    arguments::{MOST_NAMED, unknown},
+};
 
 use super::{arrays::packed, shape::checked_shape};
 use crate::{
@@ -15,6 +18,16 @@ use crate::{
 
 /// The parameter that marks an output as a scalar, which the protocol has no shape for.
 pub const SCALAR: &str = "scalar";
+/// Settings of clients that are sent as parameters of a request.
+const SETTINGS: [&str; 7] = [
+    "binary_data_output",
+    "priority",
+    "sequence_end",
+    "sequence_id",
+    "sequence_start",
+    "timeout",
+    "triton_enable_empty_final_response",
+];
 /// Bytes of the length in front of each element of a BYTES tensor.
 const LENGTH: usize = 4;
 
@@ -73,17 +86,45 @@ pub fn read(spec: &KernelSpec, request: ModelInferRequest) -> Result<Vec<(String
         let (name, value) = tensor(input, raw.next())?;
         values.push((name, value));
     }
+    check_count(request.parameters.len())?;
     for (name, parameter) in request.parameters {
-        // Clients put settings of their own among the parameters.
-        if spec
-            .parameter(&name)
-            .is_some_and(|(_, p)| p.value_type.rank == 0)
-        {
+        if is_argument(spec, &name)? {
             let scalar = scalar(&name, parameter)?;
             values.push((name, Value::Scalar(scalar)));
         }
     }
     Ok(values)
+}
+
+/// Checks that a request has no more parameters than anybody needs.
+///
+/// # Errors
+///
+/// [`Error::Argument`] if it has.
+pub fn check_count(parameters: usize) -> Result<(), Error> {
+    if parameters <= MOST_NAMED {
+        return Ok(());
+    }
+    let message = format!("there are {parameters} parameters, over the limit of {MOST_NAMED}");
+    Err(Error::field("parameters", "too_long", message))
+}
+
+/// Returns whether a parameter of a request is an argument of the kernel; clients put settings of their own there.
+///
+/// # Errors
+///
+/// [`Error::Argument`] if it is none, but is written much like one.
+pub fn is_argument(spec: &KernelSpec, name: &str) -> Result<bool, Error> {
+    if let Some((_, parameter)) = spec.parameter(name) {
+        return Ok(parameter.value_type.rank == 0);
+    }
+    if SETTINGS.contains(&name) {
+        return Ok(false);
+    }
+    match unknown(spec, name) {
+        ArgumentFault::Unknown { nearest, .. } if nearest.is_empty() => Ok(false),
+        misspelt => Err(misspelt.at(name.to_owned()).into()),
+    }
 }
 
 /// Returns whether a request has its elements in typed contents, so that the response has them there too.
@@ -228,7 +269,10 @@ fn tensor(input: InferInputTensor, raw: Option<Bytes>) -> Result<(String, Value)
             let message = "the elements are in contents and in raw_input_contents";
             return Err(Error::field(&name, "exactly_one", message));
         }
-        (Some(raw), None) if element == ElementType::String => packed_text(&name, raw)?,
+        (Some(raw), None) if element == ElementType::String => {
+            checked_shape(&name, &input.shape, 1)?;
+            packed_text(&name, raw)?
+        }
         (Some(raw), None) => {
             let data = packed(&name, element, raw)?;
             let shape = checked_shape(&name, &input.shape, data.len())?;
@@ -268,7 +312,10 @@ fn typed(
         ElementType::Float64 => Data::Float64(contents.fp64_contents.into()),
         ElementType::String => {
             return match &contents.bytes_contents[..] {
-                [only] => text(name, only),
+                [only] => {
+                    checked_shape(name, shape, 1)?;
+                    text(name, only)
+                }
                 _ => Err(Error::field(name, "shape", "one text is needed")),
             };
         }

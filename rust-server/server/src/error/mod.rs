@@ -184,6 +184,7 @@ fn kind(fault: &ArgumentFault) -> &'static str {
         ArgumentFault::Missing => "missing",
         ArgumentFault::Unknown { .. } => "extra_forbidden",
         ArgumentFault::Repeated => "repeated",
+        ArgumentFault::TooMany { .. } => "too_long",
         ArgumentFault::WrongType { expected, .. } => kind_of_type(*expected),
         ArgumentFault::Fraction => "int_from_float",
         ArgumentFault::NotFinite => "finite_number",

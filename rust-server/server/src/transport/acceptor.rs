@@ -13,7 +13,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{Listeners, connection, listeners::SocketFile};
+use super::{Listeners, connection, delivery::Delivering, listeners::SocketFile};
 use crate::in_flight::InFlight;
 
 /// The first pause after the system refused to accept (out of descriptors or memory), doubled each time.
@@ -38,6 +38,7 @@ pub struct Acceptor<H> {
     unix: Option<(UnixListener, SocketFile)>,
     options: Options,
     in_flight: InFlight,
+    lingering: InFlight,
     handler: H,
     connections: JoinSet<()>,
     draining: watch::Sender<bool>,
@@ -80,6 +81,7 @@ where
             unix,
             options,
             in_flight,
+            lingering: InFlight::default(),
             handler,
             connections: JoinSet::new(),
             draining: watch::Sender::new(false),
@@ -121,6 +123,11 @@ where
         self.draining.send_replace(true);
     }
 
+    /// Returns how many connections have delivered all and wait for their peers to close.
+    pub fn lingering(&self) -> usize {
+        self.lingering.count()
+    }
+
     /// Waits until every connection has closed.
     pub async fn closed(&mut self) {
         while self.connections.join_next().await.is_some() {}
@@ -147,8 +154,13 @@ where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let (handler, draining) = (self.handler.clone(), self.draining.subscribe());
-        let connection = connection::serve(stream, handler, age, self.in_flight.clone(), draining);
-        self.connections.spawn(connection);
+        let (stream, returned) = Delivering::new(stream, self.in_flight.clone());
+        let lingering = self.lingering.clone();
+        self.connections.spawn(async move {
+            if connection::serve(stream, handler, age, draining).await {
+                returned.linger(&lingering).await;
+            }
+        });
     }
 }
 

@@ -12,9 +12,6 @@ use tokio::{
     sync::watch,
 };
 
-use super::delivery::Delivering;
-use crate::in_flight::InFlight;
-
 /// Calls at once on one connection.
 const MAX_CONCURRENT_STREAMS: u32 = 256;
 /// Streams that a peer may reset before they were accepted ("rapid reset").
@@ -35,17 +32,17 @@ const MAX_SEND_BUFFER: usize = 1 << 20;
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Serves one connection until it ends.
+/// Serves one connection until it ends; returns whether both sides ended it as agreed.
 ///
 /// After `age`, or when `draining` turns true, the peer is told to send no new call; those in flight
-/// go on, and what was sent is read to its end.
+/// go on.
 pub(super) async fn serve<S, H, F, B>(
     stream: S,
     handler: H,
     age: Option<Duration>,
-    in_flight: InFlight,
     mut draining: watch::Receiver<bool>,
-) where
+) -> bool
+where
     S: AsyncRead + AsyncWrite + Unpin,
     H: Fn(Request<Incoming>) -> F,
     F: Future<Output = Result<Response<B>, Infallible>> + Send + 'static,
@@ -65,7 +62,6 @@ pub(super) async fn serve<S, H, F, B>(
         .max_send_buf_size(MAX_SEND_BUFFER)
         .keep_alive_interval(KEEP_ALIVE_INTERVAL)
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
-    let (stream, returned) = Delivering::new(stream, in_flight.clone());
     let connection = builder.serve_connection(TokioIo::new(stream), service_fn(handler));
     let grown_old = async {
         match age {
@@ -88,8 +84,11 @@ pub(super) async fn serve<S, H, F, B>(
         connection.await
     };
     match ended.await {
-        Ok(()) => returned.linger(&in_flight).await,
-        // The peer's doing: a reset, a broken frame, a lost keep-alive.
-        Err(error) => tracing::debug!(%error, "connection ended with an error"),
+        Ok(()) => true,
+        Err(error) => {
+            // The peer's doing: a reset, a broken frame, a lost keep-alive.
+            tracing::debug!(%error, "connection ended with an error");
+            false
+        }
     }
 }

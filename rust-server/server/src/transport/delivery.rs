@@ -123,11 +123,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Delivering<S> {
 
 impl<S: AsyncRead + Unpin> Returned<S> {
     /// Waits until the peer closes too, having read what was sent, or has taken too long.
-    pub(super) async fn linger(self, in_flight: &InFlight) {
+    pub(super) async fn linger(self, lingering: &InFlight) {
         let Ok(mut stream) = self.0.await else {
             return;
         };
-        let _in_flight = in_flight.begin();
+        let _lingering = lingering.begin();
         let mut ignored = [0; 4096];
         let closed = async { while stream.read(&mut ignored).await.is_ok_and(|n| n > 0) {} };
         if tokio::time::timeout(LINGER, closed).await.is_err() {

@@ -11,7 +11,7 @@ use crate::{
     vectorize::vectorize,
 };
 
-/// Instructions between two polls of the context: each takes some microseconds, or tens of them.
+/// Instructions between two polls of the context: each takes some microseconds, or tens of them, but for remainders.
 const INSTRUCTIONS_A_CHECK: usize = 8;
 
 /// The elements that all registers together hold, if they are few: they stay in the first-level cache.
@@ -103,7 +103,7 @@ impl Builder {
     }
 }
 
-/// Returns a faster operation with the same result, and how many of the operands it takes.
+/// Returns a faster operation with the same result but for its rounding, and how many of the operands it takes.
 fn simplify(operation: Operation, operands: &[Operand]) -> (Operation, usize) {
     match (operation, operands) {
         (Operation::Power, [_, Operand::Constant(2.0)]) => (Operation::Square, 1),
@@ -164,7 +164,9 @@ impl Program {
             return Ok(());
         };
         for (index, instruction) in others.iter().enumerate() {
-            if index % INSTRUCTIONS_A_CHECK == INSTRUCTIONS_A_CHECK - 1 {
+            // A remainder of a great quotient takes a microsecond for each element.
+            let is_slow = instruction.operation == Operation::Remainder;
+            if is_slow || index % INSTRUCTIONS_A_CHECK == INSTRUCTIONS_A_CHECK - 1 {
                 context.check()?;
             }
             let mut target = mem::take(&mut registers[instruction.target]);

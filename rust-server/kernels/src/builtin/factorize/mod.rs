@@ -67,6 +67,7 @@ pub fn factorize(
     offsets.push(0);
     let mut end = 0;
     for share in shares {
+        cx.check()?;
         factors.extend_from_slice(&share.factors);
         offsets.extend(share.counts.into_iter().map(|count| {
             end += i64::from(count);

@@ -47,7 +47,13 @@ pub fn process_numbers(
     #[arg(default = DEFAULT_ROUNDS, min = 0, max = MAX_ROUNDS)]
     rounds: i64,
 ) -> Result<ProcessedNumbers, KernelError> {
-    let rounds = u32::try_from(rounds).expect("bound rounds are within the spec's limits");
+    let Some(rounds) = u32::try_from(rounds)
+        .ok()
+        .filter(|rounds| *rounds <= MAX_ROUNDS)
+    else {
+        let message = format!("expected 0 to {MAX_ROUNDS} rounds");
+        return Err(KernelError::argument("rounds", message));
+    };
     process_in_place(&mut numbers, rounds, cx)?;
     Ok(ProcessedNumbers {
         original_count: i64::try_from(numbers.len()).expect("a vector is shorter than 2⁶³"),

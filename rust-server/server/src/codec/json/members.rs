@@ -3,7 +3,10 @@
 
 use std::fmt;
 
-use offgil_kernels::{ArgumentError, ArgumentFault, KernelSpec, arguments};
+use offgil_kernels::{
+    ArgumentError, ArgumentFault, KernelSpec,
+    arguments::{self, MOST_NAMED},
+};
 use serde::{
     Deserializer,
     de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor},
@@ -29,8 +32,8 @@ pub(super) struct Picked<'a> {
 ///
 /// # Errors
 ///
-/// [`Error::Json`] if the text is not well-formed, [`Error::Argument`] if it is no object or, in strict
-/// reading, has a member that is unknown or repeated.
+/// [`Error::Json`] if the text is not well-formed, [`Error::Argument`] if it is no object, has too many members or, in
+/// strict reading, one that is unknown or repeated.
 pub(super) fn pick<'a>(
     spec: &KernelSpec,
     text: &'a [u8],
@@ -98,7 +101,11 @@ struct Members<'s> {
 }
 
 /// Reads the name of a member.
-struct Name<'s>(&'s KernelSpec);
+struct Name<'s> {
+    spec: &'s KernelSpec,
+    /// Whether a name that is unknown is to be explained, which takes time.
+    explains: bool,
+}
 
 /// What a member is for.
 enum Member {
@@ -106,8 +113,8 @@ enum Member {
     Parameter(usize),
     /// For the variadic parameter.
     Named(String),
-    /// For nothing.
-    Unknown(ArgumentError),
+    /// For nothing, and why if that is wanted.
+    Unknown(Option<ArgumentError>),
 }
 
 // === impl Members ===
@@ -133,12 +140,23 @@ impl<'de> Visitor<'de> for Members<'_> {
             fixed: vec![None; spec.parameters.len() - usize::from(spec.variadic().is_some())],
             named: vec![],
         };
+        let is_strict = strictness.members == Reading::Strict;
         let mut misplaced = None;
-        while let Some(member) = map.next_key_seed(Name(spec))? {
+        loop {
+            let explains = is_strict && misplaced.is_none();
+            let Some(member) = map.next_key_seed(Name { spec, explains })? else {
+                break;
+            };
             let fault = match member {
                 Member::Parameter(position) => {
                     let earlier = picked.fixed[position].replace(map.next_value()?);
                     earlier.map(|_| ArgumentFault::Repeated.at(spec.parameters[position].name))
+                }
+                Member::Named(name) if picked.named.len() == MOST_NAMED => {
+                    map.next_value::<IgnoredAny>()?;
+                    let fault = ArgumentFault::TooMany { most: MOST_NAMED }.at(name);
+                    misplaced = misplaced.or(Some(fault));
+                    None
                 }
                 Member::Named(name) => {
                     let value = map.next_value()?;
@@ -146,10 +164,10 @@ impl<'de> Visitor<'de> for Members<'_> {
                 }
                 Member::Unknown(fault) => {
                     map.next_value::<IgnoredAny>()?;
-                    Some(fault)
+                    fault
                 }
             };
-            if strictness.members == Reading::Strict {
+            if is_strict {
                 misplaced = misplaced.or(fault);
             }
         }
@@ -193,14 +211,14 @@ impl Visitor<'_> for Name<'_> {
     }
 
     fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Self::Value, E> {
-        let Self(spec) = self;
+        let Self { spec, explains } = self;
         Ok(match spec.parameter(name) {
             Some((position, _)) => Member::Parameter(position),
             None if spec.variadic().is_some() => Member::Named(name.to_owned()),
-            None => {
+            None => Member::Unknown(explains.then(|| {
                 let beginning = &name[..name.floor_char_boundary(LONGEST_NAME)];
-                Member::Unknown(arguments::unknown(spec, name).at(beginning.to_owned()))
-            }
+                arguments::unknown(spec, name).at(beginning.to_owned())
+            })),
         })
     }
 }
