@@ -361,7 +361,40 @@ fn contents_of(data: Data) -> InferTensorContents {
 
 #[cfg(test)]
 mod tests {
+    use offgil_kernels::Catalogue;
+
     use super::*;
+
+    #[test]
+    fn tells_arguments_from_settings_and_from_mistakes() {
+        let catalogue = Catalogue::built_in();
+        let spec = catalogue.get("ema").expect("built in").spec();
+        assert_eq!(is_argument(spec, "alpha"), Ok(true));
+        assert_eq!(is_argument(spec, "x"), Ok(false));
+        assert_eq!(is_argument(spec, "colour"), Ok(false));
+        for setting in SETTINGS {
+            assert_eq!(is_argument(spec, setting), Ok(false));
+        }
+        let Err(Error::Argument { field, message, .. }) = is_argument(spec, "alhpa") else {
+            panic!("it is misspelt");
+        };
+        assert_eq!(field, "alhpa");
+        assert!(message.contains("did you mean alpha?"), "{message}");
+    }
+
+    #[test]
+    fn holds_texts_to_their_shapes() {
+        let input = |shape: &[i64]| InferInputTensor {
+            name: "how".to_owned(),
+            datatype: "BYTES".to_owned(),
+            shape: shape.to_vec(),
+            parameters: Default::default(),
+            contents: None,
+        };
+        let raw = || Some(Bytes::from_static(b"\x01\0\0\0a"));
+        assert!(tensor(input(&[1]), raw()).is_ok());
+        assert!(tensor(input(&[7]), raw()).is_err());
+    }
 
     #[test]
     fn reads_one_packed_text() {
