@@ -32,6 +32,7 @@
 //! | [`error`] | why a kernel gave no result |
 //! | [`names`] | the nearest names to one that does not exist |
 //! | [`mod@vectorize`] | loops at the width of this processor's vectors |
+//! | [`mod@room`] | room for results |
 //! | [`elementary`] | sine, logarithm and the like over slices, in vector instructions |
 //! | [`catalogue`] | the kernels a server serves, found by name |
 //! | [`builtin`] | the kernels of this crate, one file each |
@@ -53,6 +54,7 @@ pub mod matrix;
 pub mod names;
 pub mod output;
 pub mod prelude;
+mod room;
 pub mod spec;
 pub mod value;
 mod vectorize;

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::{context::Stopped, prelude::*, vectorize::vectorize};
+use crate::{context::Stopped, prelude::*, room::room, vectorize::vectorize};
 
 /// Elements that are averaged without a look at others, and between two polls of the context: some microseconds
 /// of work.
@@ -53,7 +53,7 @@ pub fn ema(
         carry = average.after(carry, summary, chunk);
     }
 
-    let mut y = vec![0.0; x.len()];
+    let mut y = room(x.len());
     y[0] = *first;
     let chunks = y[1..].par_chunks_mut(CHUNK).zip(rest.par_chunks(CHUNK));
     chunks

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::{context::Stopped, prelude::*};
+use crate::{context::Stopped, prelude::*, room::room};
 
 /// The most quantiles of one call.
 const MAX_QUANTILES: usize = 65_536;
@@ -122,7 +122,7 @@ impl Position {
 
 /// Returns keys that order as the numbers do; nothing if one of them is NaN.
 fn keys(cx: &Context, x: &[f64]) -> Result<Option<Vec<u64>>, Stopped> {
-    let mut keys = vec![0; x.len()];
+    let mut keys = room(x.len());
     let chunks = keys.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK));
     let is_sound = chunks.map(|(keys, x)| {
         cx.check()?;

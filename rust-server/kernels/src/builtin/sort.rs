@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::{context::Stopped, prelude::*};
+use crate::{context::Stopped, prelude::*, room::room};
 
 /// Elements that are sorted at once, and merged between two polls of the context: some hundred microseconds.
 const BLOCK: usize = 1 << 14;
@@ -53,8 +53,8 @@ pub fn sort(
     }
     let entries = merged(cx, sorted_blocks(cx, x, descending)?)?;
     let mut sorted = Sorted {
-        values: vec![0.0; x.len()],
-        permutation: vec![0; x.len()],
+        values: room(x.len()),
+        permutation: room(x.len()),
     };
     let outputs = sorted
         .values

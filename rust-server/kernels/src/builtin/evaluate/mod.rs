@@ -10,7 +10,7 @@ use std::{borrow::Cow, fmt};
 
 use rayon::prelude::*;
 
-use crate::prelude::*;
+use crate::{prelude::*, room::room};
 
 mod apply;
 mod operation;
@@ -92,7 +92,7 @@ pub fn evaluate(
     let program = parser::compile(expression, &operands.collect())?;
     let slices: Vec<&[f64]> = vectors.iter().map(|(_, vector)| *vector).collect();
 
-    let mut results = vec![0.0; length(&vectors)];
+    let mut results = room(length(&vectors));
     let shares = results.par_chunks_mut(SHARE).enumerate();
     shares.try_for_each_init(
         || program.registers(),

@@ -6,7 +6,7 @@
 
 use rayon::prelude::*;
 
-use crate::{context::Stopped, prelude::*, vectorize::vectorize};
+use crate::{context::Stopped, prelude::*, room::room, vectorize::vectorize};
 
 mod aggregate;
 mod long;
@@ -97,7 +97,7 @@ fn windows<const N: usize, A: Aggregate<N>>(
     length: usize,
 ) -> Result<Vec<f64>, Stopped> {
     cx.check()?;
-    let mut y = vec![0.0; x.len() - length + 1];
+    let mut y = room(x.len() - length + 1);
     if length <= SHORT {
         let chunks = y.par_chunks_mut(CHUNK).enumerate();
         chunks.try_for_each(|(index, y)| {
