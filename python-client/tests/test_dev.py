@@ -120,7 +120,17 @@ def test_other_files_are_not_the_servers_affair(running: ProjectServer, project:
     assert len(project.builds()) == 2
 
 
-@pytest.mark.parametrize("name", ["Cargo.toml", "Cargo.lock", "build.rs", "src/new/mod.rs"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Cargo.toml",
+        "Cargo.lock",
+        "build.rs",
+        ".cargo/config.toml",
+        "rust-toolchain.toml",
+        "src/new/mod.rs",
+    ],
+)
 def test_follows_all_that_the_server_is_built_of(
     running: ProjectServer, project: Project, binary: Binary, name: str
 ) -> None:

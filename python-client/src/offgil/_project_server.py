@@ -21,7 +21,16 @@ __all__ = ["ProjectServer"]
 logger = logging.getLogger("offgil.dev")
 
 # What the server is built of, in the folder of the project.
-SOURCE_FOLDER, SOURCE_FILES = "src", ("Cargo.toml", "Cargo.lock", "build.rs")
+SOURCE_FOLDER = "src"
+SOURCE_FILES = (
+    "Cargo.toml",
+    "Cargo.lock",
+    "build.rs",
+    # With its folder: in a new one the file may be there before anybody watches it.
+    ".cargo",
+    ".cargo/config.toml",
+    "rust-toolchain.toml",
+)
 # How long a look at the sources takes if nothing changes, in milliseconds.
 LOOK = 200
 
