@@ -173,6 +173,25 @@ def test_a_server_that_does_not_start_keeps_the_old_one(
     wait_until(lambda: good.count() == 1, "the next good build is served")
 
 
+def test_a_build_that_did_not_start_once_is_tried_again(
+    running: ProjectServer,
+    project: Project,
+    binary: Binary,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = Binary(tmp_path / "other")
+    project.will_build(mine=other)
+    monkeypatch.setenv("FAKE_SERVER", "refuse")
+    project.edit()
+    wait_until(lambda: "exit code 69" in caplog.text, "the failure is told")
+    monkeypatch.delenv("FAKE_SERVER")
+    project.edit()
+    wait_until(lambda: is_alive(int(other.starts()[-1][0])), "the same build is started again")
+    wait_until(lambda: len(copies_beside(binary)) == 1, "the copies that do not run have gone")
+
+
 def test_a_stop_ends_the_build_as_well(running: ProjectServer, project: Project) -> None:
     (project.folder / "cargo.json").unlink()
     project.edit()
