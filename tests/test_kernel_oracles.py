@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from offgil import Client
 from processes import Server
 
 Floats = NDArray[np.float64]
+Pairs = Callable[[], tuple[Floats, Floats]]
 SIZES = [1, 2, 3, 7, 64, 1000, 8193, 100_003]
 
 
@@ -32,6 +33,42 @@ def series(size: int, seed: int = 0) -> Floats:
     rng = np.random.default_rng(seed)
     floats: Floats = rng.standard_normal(size) * 10.0 ** rng.integers(-3, 4, size)
     return floats
+
+
+def wide_pairs() -> tuple[Floats, Floats]:
+    """Returns numbers of all sizes that floats have, and of both signs."""
+    rng = np.random.default_rng(8)
+    exponents = rng.integers(-1074, 1024, (2, 20_000))
+    a, b = np.ldexp(rng.uniform(-1, 1, exponents.shape), exponents)
+    return a, b
+
+
+def near_pairs() -> tuple[Floats, Floats]:
+    """Returns numbers of sizes that occur, whole ones and multiples of each other among them."""
+    rng = np.random.default_rng(9)
+    a, b = rng.uniform(-25, 25, (2, 20_000))
+    a[::5], b[::5] = np.round(a[::5]), np.round(b[::5])
+    a[1::5] = np.round(a[1::5]) * b[1::5]
+    return a, b
+
+
+def special_pairs() -> tuple[Floats, Floats]:
+    """Returns each pair of the numbers that are like no other."""
+    limits = np.finfo(np.float64)
+    positive = [0, limits.smallest_subnormal, limits.tiny, 1e-8, 0.5, 1 - limits.epsneg, 1]
+    positive += [1 + limits.eps, 1.5, 2, 3, 7.25, 19, 22, 710, 2**53, 2**53 + 2, 1e300]
+    positive += [limits.max, np.inf, np.nan]
+    numbers = np.array([*positive, *(-x for x in positive)], np.float64)
+    return np.repeat(numbers, len(numbers)), np.tile(numbers, len(numbers))
+
+
+def assert_near(result: Floats, oracle: Floats) -> None:
+    """Checks that a result is within a few bits, which NumPy's may be off as well."""
+    for same in (np.isnan, np.isinf):
+        np.testing.assert_array_equal(same(result), same(oracle))
+    numbers = ~np.isnan(oracle)
+    np.testing.assert_array_equal(np.signbit(result[numbers]), np.signbit(oracle[numbers]))
+    np.testing.assert_array_max_ulp(result[numbers], oracle[numbers], maxulp=3)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -136,6 +173,46 @@ def test_evaluate(kernels: Any, size: int) -> None:
         used = {name: x for name, x in names.items() if name in expression}
         result = kernels.evaluate(expression, **used)
         np.testing.assert_allclose(result, oracle, rtol=1e-13, atol=1e-13, err_msg=expression)
+
+
+@pytest.mark.parametrize("pairs", [wide_pairs, near_pairs, special_pairs])
+def test_evaluate_gives_the_bits_of_a_remainder(kernels: Any, pairs: Pairs) -> None:
+    a, b = pairs()
+    with np.errstate(all="ignore"):
+        oracle = np.remainder(a, b)
+    remainder = kernels.evaluate("a % b", a=a, b=b)
+    # Every NaN is as good as another.
+    numbers = ~np.isnan(oracle)
+    np.testing.assert_array_equal(~np.isnan(remainder), numbers)
+    bits = remainder[numbers].view(np.int64)
+    np.testing.assert_array_equal(bits, oracle[numbers].view(np.int64))
+
+
+@pytest.mark.parametrize("pairs", [wide_pairs, near_pairs, special_pairs])
+def test_evaluate_raises_to_any_power(kernels: Any, pairs: Pairs) -> None:
+    a, b = pairs()
+    with np.errstate(all="ignore"):
+        assert_near(kernels.evaluate("a ** b", a=a, b=b), np.power(a, b))
+        # Bases of all sizes, and exponents for which they neither vanish nor overflow.
+        b = 700 / np.log(np.abs(a)) * np.sin(b)
+        assert_near(kernels.evaluate("a ** b", a=a, b=b), np.power(a, b))
+        assert_near(kernels.evaluate("abs(a) ** b", a=a, b=b), np.power(np.abs(a), b))
+
+
+@pytest.mark.parametrize("pairs", [wide_pairs, near_pairs, special_pairs])
+@pytest.mark.parametrize("exponent", ["2.5", "-2.5", "0.5", "-0.5", "0.1", "-7.25", "1e-5"])
+def test_evaluate_raises_to_one_power(kernels: Any, pairs: Pairs, exponent: str) -> None:
+    a, _ = pairs()
+    with np.errstate(all="ignore"):
+        # For a scalar of 0.5 NumPy takes the root, which differs for -0.0 and minus infinity.
+        oracle = np.power(a, np.full_like(a, float(exponent)))
+    assert_near(kernels.evaluate(f"a ** {exponent}", a=a), oracle)
+
+
+@pytest.mark.parametrize("pairs", [wide_pairs, near_pairs, special_pairs])
+def test_evaluate_gives_hyperbolic_tangents(kernels: Any, pairs: Pairs) -> None:
+    a, _ = pairs()
+    assert_near(kernels.evaluate("tanh(a)", a=a), np.tanh(a))
 
 
 @pytest.mark.parametrize("size", [*SIZES, 65_536, 99_991])

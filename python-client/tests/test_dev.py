@@ -120,7 +120,17 @@ def test_other_files_are_not_the_servers_affair(running: ProjectServer, project:
     assert len(project.builds()) == 2
 
 
-@pytest.mark.parametrize("name", ["Cargo.toml", "Cargo.lock", "build.rs", "src/new/mod.rs"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Cargo.toml",
+        "Cargo.lock",
+        "build.rs",
+        ".cargo/config.toml",
+        "rust-toolchain.toml",
+        "src/new/mod.rs",
+    ],
+)
 def test_follows_all_that_the_server_is_built_of(
     running: ProjectServer, project: Project, binary: Binary, name: str
 ) -> None:
@@ -161,6 +171,25 @@ def test_a_server_that_does_not_start_keeps_the_old_one(
     project.will_build(mine=good)
     project.edit()
     wait_until(lambda: good.count() == 1, "the next good build is served")
+
+
+def test_a_build_that_did_not_start_once_is_tried_again(
+    running: ProjectServer,
+    project: Project,
+    binary: Binary,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = Binary(tmp_path / "other")
+    project.will_build(mine=other)
+    monkeypatch.setenv("FAKE_SERVER", "refuse")
+    project.edit()
+    wait_until(lambda: "exit code 69" in caplog.text, "the failure is told")
+    monkeypatch.delenv("FAKE_SERVER")
+    project.edit()
+    wait_until(lambda: is_alive(int(other.starts()[-1][0])), "the same build is started again")
+    wait_until(lambda: len(copies_beside(binary)) == 1, "the copies that do not run have gone")
 
 
 def test_a_stop_ends_the_build_as_well(running: ProjectServer, project: Project) -> None:

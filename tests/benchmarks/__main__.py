@@ -10,12 +10,12 @@ from benchmarks import table
 from benchmarks.case import Case
 from benchmarks.compute import serving
 from benchmarks.measuring import measure
-from benchmarks.peers import numerical, series, statistics, transformation
+from benchmarks.peers import factorization, numerical, series, statistics, transformation
 
 
 def all_cases() -> Iterator[Case]:
     """Returns the cases, one after the other: their data is large."""
-    for peers in (transformation, statistics, series, numerical):
+    for peers in (transformation, statistics, series, numerical, factorization):
         yield from peers.cases()
 
 

@@ -21,7 +21,16 @@ __all__ = ["ProjectServer"]
 logger = logging.getLogger("offgil.dev")
 
 # What the server is built of, in the folder of the project.
-SOURCE_FOLDER, SOURCE_FILES = "src", ("Cargo.toml", "Cargo.lock", "build.rs")
+SOURCE_FOLDER = "src"
+SOURCE_FILES = (
+    "Cargo.toml",
+    "Cargo.lock",
+    "build.rs",
+    # With its folder: in a new one the file may be there before anybody watches it.
+    ".cargo",
+    ".cargo/config.toml",
+    "rust-toolchain.toml",
+)
 # How long a look at the sources takes if nothing changes, in milliseconds.
 LOOK = 200
 
@@ -67,6 +76,7 @@ class ProjectServer:
         # With a shared port, successors serve on the same address.
         self._sidecar = Sidecar(binary=binary, listen=self._listen, reuse_port=True)
         self._sidecar.start()
+        self._snapshots.keep(binary)
         self._thread.start()
 
     def stop(self) -> None:
@@ -95,10 +105,11 @@ class ProjectServer:
         assert self._sidecar is not None, "it was started before this thread"
         try:
             executable = self._cargo.build()
-            if not self._snapshots.is_taken(executable):
+            if not self._snapshots.is_kept(executable):
                 copy = self._snapshots.take(executable)
                 self._sidecar.replace(copy)
-                self._snapshots.remove_all_but(copy)
+                # Not before: what did not start is tried again when the same is built again.
+                self._snapshots.keep(copy)
         except (SidecarError, OSError) as error:
             if not self._stopping.is_set():
                 logger.error("%s; the server of the last good build goes on", error)

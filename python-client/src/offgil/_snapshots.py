@@ -20,10 +20,11 @@ class Snapshots:
         self._folder: Path | None = None
         self._count = 0
         self._taken: tuple[int, int] | None = None
+        self._kept: tuple[int, int] | None = None
 
-    def is_taken(self, executable: Path) -> bool:
-        """Returns whether the last copy is one of this very build."""
-        return _build_of(executable) == self._taken
+    def is_kept(self, executable: Path) -> bool:
+        """Returns whether the copy that servers are started from is one of this very build."""
+        return _build_of(executable) == self._kept
 
     def take(self, executable: Path) -> Path:
         """Returns the path of a copy."""
@@ -37,8 +38,9 @@ class Snapshots:
         self._taken = _build_of(executable)
         return copy
 
-    def remove_all_but(self, copy: Path) -> None:
-        """Removes the copies that no server will be started from."""
+    def keep(self, copy: Path) -> None:
+        """Takes note that the last copy runs, and removes those no server will be started from."""
+        self._kept = self._taken
         for other in copy.parents[1].iterdir():
             if other != copy.parent:
                 shutil.rmtree(other, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Numerical work: `fft`, `matmul`, `monte_carlo_option` and `factorize`."""
+"""Numerical work: `fft`, `matmul` and `monte_carlo_option`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import numba
 import numpy as np
 import scipy.fft
 import scipy.linalg.blas
-import sympy
 
 from benchmarks.case import Case
 
@@ -43,7 +42,6 @@ def cases() -> Iterator[Case]:
         {"NumPy": lambda: a @ b, "SciPy": lambda: scipy.linalg.blas.dgemm(1.0, a, b)},
     )
     yield from _prices()
-    yield from _factorizations(rng)
 
 
 def _parts(spectrum: Any) -> tuple[Any, ...]:
@@ -104,74 +102,3 @@ def _price_numba(paths: int, antithetic: bool) -> Any:
     mean = total / paths
     variance = (squares - total * mean) / (paths - 1)
     return _discount * mean, _discount * math.sqrt(variance / paths)
-
-
-def _factorizations(rng: Any) -> Iterator[Case]:
-    least = np.arange(1, SIZE + 1)
-    middle = rng.integers(1, 10**12, 2_000)
-    great = rng.integers(1, 2**63 - 1, 40)
-    for work, numbers, peers in (
-        ("1 … 10⁶", least, {"Numba, sieve": lambda: _sieve_numba(least)}),
-        (
-            "2,000 below 10¹²",
-            middle,
-            {"Numba": lambda: _divide_numba(middle), "SymPy": lambda: _sympy(middle)},
-        ),
-        ("40 below 2⁶³", great, {"SymPy": lambda: _sympy(great)}),
-    ):
-        yield Case("factorize", work, {"n": numbers}, peers, lambda f: (f.factors, f.offsets))
-
-
-@numba.njit
-def _sieve_numba(numbers: Any) -> Any:
-    # The least prime factor of every number, then division by table.
-    least = np.zeros(numbers.max() + 1, np.int32)
-    for i in range(2, len(least)):
-        if least[i] == 0:
-            for j in range(i, len(least), i):
-                if least[j] == 0:
-                    least[j] = i
-    offsets = np.zeros(len(numbers) + 1, np.int64)
-    factors = np.empty(20 * len(numbers), np.int64)
-    count = 0
-    for i in range(len(numbers)):
-        n = numbers[i]
-        while n > 1:
-            factors[count] = least[n]
-            n //= least[n]
-            count += 1
-        offsets[i + 1] = count
-    return factors[:count].copy(), offsets
-
-
-@numba.njit(parallel=True)
-def _divide_numba(numbers: Any) -> Any:
-    found = np.empty((len(numbers), 64), np.int64)
-    offsets = np.zeros(len(numbers) + 1, np.int64)
-    for i in numba.prange(len(numbers)):
-        n, divisor, count = numbers[i], 2, 0
-        while divisor * divisor <= n:
-            while n % divisor == 0:
-                found[i, count] = divisor
-                n //= divisor
-                count += 1
-            divisor += 1 if divisor == 2 else 2
-        if n > 1:
-            found[i, count] = n
-            count += 1
-        offsets[i + 1] = count
-    offsets = np.cumsum(offsets)
-    factors = np.empty(offsets[-1], np.int64)
-    for i in range(len(numbers)):
-        factors[offsets[i] : offsets[i + 1]] = found[i, : offsets[i + 1] - offsets[i]]
-    return factors, offsets
-
-
-def _sympy(numbers: Any) -> tuple[Any, ...]:
-    factors: list[int] = []
-    offsets = [0]
-    for n in numbers.tolist():
-        for prime, exponent in sorted(sympy.factorint(n).items()):
-            factors += [prime] * exponent
-        offsets.append(len(factors))
-    return np.array(factors), np.array(offsets)

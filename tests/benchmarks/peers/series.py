@@ -1,4 +1,8 @@
-"""Series: `ema` and `rolling`."""
+"""Series: `ema` and `rolling`.
+
+All peers of `ema` run on one core: each average needs the one before it, and the libraries, as well
+as the loop that their users write, go through the series step by step.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,8 @@ from benchmarks.case import Case, Run
 SIZE = 1_000_000
 WINDOW = 100
 ALPHA = 0.2
+# More than one, so that a thread that is late has less to do.
+PIECES_PER_THREAD = 2
 FILTERS = {
     "mean": scipy.ndimage.uniform_filter1d,
     "min": scipy.ndimage.minimum_filter1d,
@@ -81,52 +87,67 @@ def _sum_numpy(x: Any, statistic: str) -> Any:
     return sums / WINDOW if statistic == "mean" else sums
 
 
-@numba.njit
-def _sum_numba(x: Any) -> Any:
+@numba.njit(parallel=True)
+def _sum_numba(x: Any, divisor: float) -> Any:
     sums = np.empty(len(x) - WINDOW + 1)
-    total = x[:WINDOW].sum()
-    sums[0] = total
-    for i in range(WINDOW, len(x)):
-        total += x[i] - x[i - WINDOW]
-        sums[i - WINDOW + 1] = total
+    cuts = _cuts(len(sums))
+    for piece in numba.prange(len(cuts) - 1):
+        first, end = cuts[piece], cuts[piece + 1]
+        total = x[first : first + WINDOW].sum()
+        sums[first] = total / divisor
+        for i in range(first + 1, end):
+            total += x[i + WINDOW - 1] - x[i - 1]
+            sums[i] = total / divisor
     return sums
 
 
-@numba.njit
+@numba.njit(parallel=True)
 def _std_numba(x: Any) -> Any:
     deviations = np.empty(len(x) - WINDOW + 1)
-    mean = x[:WINDOW].mean()
-    squares = ((x[:WINDOW] - mean) ** 2).sum()
-    deviations[0] = np.sqrt(squares / (WINDOW - 1))
-    for i in range(WINDOW, len(x)):
-        old, new, before = x[i - WINDOW], x[i], mean
-        mean += (new - old) / WINDOW
-        squares += (new - old) * (new - mean + old - before)
-        deviations[i - WINDOW + 1] = np.sqrt(squares / (WINDOW - 1))
+    cuts = _cuts(len(deviations))
+    for piece in numba.prange(len(cuts) - 1):
+        first, end = cuts[piece], cuts[piece + 1]
+        mean = x[first : first + WINDOW].mean()
+        squares = ((x[first : first + WINDOW] - mean) ** 2).sum()
+        deviations[first] = np.sqrt(squares / (WINDOW - 1))
+        for i in range(first + 1, end):
+            old, new, before = x[i - 1], x[i + WINDOW - 1], mean
+            mean += (new - old) / WINDOW
+            squares += (new - old) * (new - mean + old - before)
+            deviations[i] = np.sqrt(squares / (WINDOW - 1))
     return deviations
 
 
-@numba.njit
+@numba.njit(parallel=True)
 def _min_numba(x: Any, sign: float) -> Any:
-    # The candidates of a window are in a ring, the least first.
+    # Van Herk's method: a window is the end of one block and the beginning of the next.
     extremes = np.empty(len(x) - WINDOW + 1)
-    ring = np.empty(WINDOW, np.int64)
-    first, count = 0, 0
-    for i in range(len(x)):
-        if count and ring[first] <= i - WINDOW:
-            first, count = (first + 1) % WINDOW, count - 1
-        while count and sign * x[ring[(first + count - 1) % WINDOW]] >= sign * x[i]:
-            count -= 1
-        ring[(first + count) % WINDOW] = i
-        count += 1
-        if i >= WINDOW - 1:
-            extremes[i - WINDOW + 1] = x[ring[first]]
+    cuts = _cuts(len(extremes))
+    for piece in numba.prange(len(cuts) - 1):
+        ends = np.empty(WINDOW)
+        for first in range(cuts[piece], cuts[piece + 1], WINDOW):
+            least = np.inf
+            for i in range(WINDOW - 1, -1, -1):
+                least = min(least, sign * x[first + i])
+                ends[i] = least
+            extremes[first] = sign * least
+            least = np.inf
+            for i in range(1, min(WINDOW, cuts[piece + 1] - first)):
+                least = min(least, sign * x[first + WINDOW - 1 + i])
+                extremes[first + i] = sign * min(least, ends[i])
     return extremes
 
 
+@numba.njit
+def _cuts(size: int) -> Any:
+    # Where the pieces of the output begin, each with a window of its own.
+    pieces = min(PIECES_PER_THREAD * numba.get_num_threads(), size)
+    return np.arange(pieces + 1) * size // pieces
+
+
 LOOPS: dict[str, Callable[[Any], Any]] = {
-    "mean": lambda x: _sum_numba(x) / WINDOW,
-    "sum": _sum_numba,
+    "mean": lambda x: _sum_numba(x, WINDOW),
+    "sum": lambda x: _sum_numba(x, 1.0),
     "std": _std_numba,
     "min": lambda x: _min_numba(x, 1.0),
     "max": lambda x: _min_numba(x, -1.0),
