@@ -13,8 +13,8 @@ from benchmarks.compute import Compute
 # Seconds that one case may take, but for its first rounds.
 BUDGET = 12.0
 FEWEST_ROUNDS = 3
-# Threads of OpenBLAS spin for 2²⁶ cycles after their work; the next one shall have the cores.
-PAUSE = 0.05
+# Threads of OpenBLAS spin for some 60 ms after their work; the next one shall have the cores.
+PAUSE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
