@@ -18,7 +18,8 @@ export OFFGIL_SERVER_BIN = $(SERVER)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup server run test test-rust test-python test-black-box bench-kernels check check-rust check-deny \
-	check-python check-proto proto lock dist test-compose clean
+	check-python check-proto proto lock dist test-compose \
+	test-new-project clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -109,6 +110,9 @@ dist: $(VENV)/.ready ## Build both wheels and the source distribution into dist/
 
 test-compose: $(VENV)/.ready ## Build the images and test the deployment; needs Docker with compose
 	cd tests && OFFGIL_COMMIT=$$(git rev-parse --short HEAD) $(BIN)/pytest -q compose
+
+test-new-project: $(VENV)/.ready ## Build and test the images of a project that `offgil new` has written; needs Docker
+	cd tests && OFFGIL_TEST_NEW_PROJECT=1 $(BIN)/pytest -q compose/test_compose_new_project.py
 
 clean: ## Remove everything that was built
 	rm -rf $(VENV) $(TRITON) $(BENCH) dist rust-server/target python-client/.stubs-venv

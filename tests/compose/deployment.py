@@ -1,4 +1,4 @@
-"""The deployment of docker-compose.yml under a project name of its own, as an object."""
+"""The deployment of a docker-compose.yml under a project name of its own, as an object."""
 
 from __future__ import annotations
 
@@ -58,8 +58,15 @@ class Container:
         docker("kill", self.id)
 
 
+@dataclass(frozen=True, slots=True)
 class Compose:
-    """The deployment: `build`, `up`, `scale`, `containers`, `stop`, `down`."""
+    """The deployment: `build`, `up`, `scale`, `containers`, `stop`, `down`.
+
+    Attributes:
+        folder: Where its docker-compose.yml is.
+    """
+
+    folder: Path = ROOT
 
     def check_engine(self) -> None:
         """Fails unless a Docker engine and Compose can be used."""
@@ -115,7 +122,8 @@ class Compose:
         self._run("down", "--volumes", "--remove-orphans")
 
     def _run(self, *arguments: str, timeout: float = COMMAND_TIMEOUT) -> str:
-        return docker("compose", "-p", PROJECT, *arguments, timeout=timeout)
+        file = str(self.folder / "docker-compose.yml")
+        return docker("compose", "-p", PROJECT, "-f", file, *arguments, timeout=timeout)
 
 
 def inspect(name: str) -> dict[str, Any]:
