@@ -54,13 +54,15 @@ const LONGEST_QUOTE: usize = 40;
 /// takes part in that. Empty vectors give an empty result.
 ///
 /// Arithmetic is IEEE 754 in 64 bits: overflow gives an infinity, 0/0 and `sqrt(-1)` give NaN, and NaN spreads,
-/// through `min` and `max` too; comparisons with NaN are 0 but for `!=`. Powers, `sin`, `cos`, `exp` and `log` are within 1
-/// unit in the last place of the exact result for every argument, `tanh` and cubes (a·a·a) within 2; the other functions are those of the
-/// C library, mostly as close. Each element is computed by itself: the result is the same on any number of threads.
+/// through `min` and `max` too; comparisons with NaN are 0 but for `!=`. Powers, `sin`, `cos`, `exp` and `log` are
+/// within 1 unit in the last place of the exact result for every argument, `tanh` and cubes (a·a·a) within 2; the
+/// other functions are those of the C library, mostly as close. Each element is computed by itself: the result is the
+/// same on any number of threads.
 ///
 /// The expression is compiled once, to operations over blocks of elements that stay in the cache; constants are
-/// computed on the way. Compiling the longest takes about a millisecond, without a look at whether to stop. Time is linear in the length of the expression times that of the vectors. An expression
-/// that cannot be read is an error with the position of the byte at fault, counted from 0.
+/// computed on the way. Compiling the longest takes about a millisecond, without a look at whether to stop. Time is
+/// linear in the length of the expression times that of the vectors. An expression that cannot be read is an error
+/// with the position of the byte at fault, counted from 0.
 #[kernel(
     cost_ns = (expression.len() as u64).saturating_mul(200 + length(&vectors) as u64 / 8),
     memory = (length(&vectors) as u64).saturating_mul(8).saturating_add(64 * expression.len() as u64 + (4 << 20)),

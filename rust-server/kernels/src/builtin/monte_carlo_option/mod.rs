@@ -37,22 +37,24 @@ pub enum OptionKind {
 pub struct OptionPrice {
     /// The estimate of the price today, in the unit of the spot price.
     pub price: f64,
-    /// The standard error of the estimate, in the same unit: the true price is within two of them 95 times in a hundred.
+    /// The standard error of the estimate, in the same unit: the true price is within two of them 95 times in a
+    /// hundred.
     pub standard_error: f64,
 }
 
 /// Prices a European option by simulating the price of its asset at maturity.
 ///
-/// The asset follows geometric Brownian motion, as Black, Scholes and Merton (1973) have it: S = spot · exp((rate − volatility²/2) ·
-/// maturity + volatility · √maturity · Z) with a standard normal Z. The price is the mean of exp(−rate · maturity) · payoff
-/// over all draws of Z, the standard error their standard deviation over the root of their number. With antithetic variates
-/// each Z is used twice, as Z and −Z, and the mean of both payoffs counts as one draw: for twice the exponentials the error is
-/// about a third to a half less.
+/// The asset follows geometric Brownian motion, as Black, Scholes and Merton (1973) have it: S = spot · exp((rate −
+/// volatility²/2) · maturity + volatility · √maturity · Z) with a standard normal Z. The price is the mean of
+/// exp(−rate · maturity) · payoff over all draws of Z, the standard error their standard deviation over the root of
+/// their number. With antithetic variates each Z is used twice, as Z and −Z, and the mean of both payoffs counts as
+/// one draw: for twice the exponentials the error is about a third to a half less.
 ///
-/// The normal numbers come from ChaCha8 by the transform of Box and Muller (1958), one stream for each block of 2,048 draws;
-/// blocks are merged in order (Chan, Golub and LeVeque, 1979). So the same seed gives the same bits on any number of threads.
-/// Without volatility or time the price is exact and the error 0. If volatility · √maturity is over 3 or so, most of a call's value is in
-/// events that are too rare to be drawn, and both results are too low. Nothing overflows within the limits. Time is linear in `paths`.
+/// The normal numbers come from ChaCha8 by the transform of Box and Muller (1958), one stream for each block of 2,048
+/// draws; blocks are merged in order (Chan, Golub and LeVeque, 1979). So the same seed gives the same bits on any
+/// number of threads. Without volatility or time the price is exact and the error 0. If volatility · √maturity is
+/// over 3 or so, most of a call's value is in events that are too rare to be drawn, and both results are too low.
+/// Nothing overflows within the limits. Time is linear in `paths`.
 #[kernel(
     cost_ns = paths.max(0).cast_unsigned() * if antithetic { 7 } else { 6 },
     memory = paths.max(0).cast_unsigned() / BLOCK as u64 * 64 + (1 << 20),

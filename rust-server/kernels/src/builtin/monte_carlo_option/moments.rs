@@ -1,6 +1,7 @@
 //! The mean and the spread of many payoffs, gathered block by block.
 
-/// Sums that are kept side by side, so that they can be added with vector instructions in an order that is the same on any processor.
+/// Sums that are kept side by side, so that they can be added with vector instructions in an order that is the same
+/// on any processor.
 const LANES: usize = 8;
 
 /// The number, the mean, and the sum of the squared distances from the mean, of some payoffs.

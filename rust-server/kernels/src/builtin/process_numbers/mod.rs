@@ -32,9 +32,9 @@ pub struct ProcessedNumbers {
 /// Applies f(v) = ((v + 1) · 2) rem 1 000 000 007 to each number, `rounds` times.
 ///
 /// Arithmetic is signed 64-bit and wrapping; rem is the truncated remainder, which has the sign of the dividend.
-/// Exact for every input. The time is linear in the count of numbers and independent of `rounds`. An empty list
-/// gives an empty list. The first call with more than 2048 rounds makes a table for all later ones, which takes some tens of
-/// milliseconds and cannot be interrupted.
+/// Exact for every input. The time is linear in the count of numbers and independent of `rounds`. An empty list gives
+/// an empty list. The first call with more than 2048 rounds makes a table for all later ones, which takes some tens
+/// of milliseconds and cannot be interrupted.
 #[kernel(
     cost_ns = 8 * numbers.len(),
     memory = 8 * numbers.len(),
