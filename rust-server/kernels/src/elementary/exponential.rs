@@ -30,15 +30,26 @@ impl Elementary for Exp {
         let high = x - k * LN_2_HIGH;
         let low = k * LN_2_LOW;
         let r = high - low;
-        let t = r * r;
-        let c = r - t * (P1 + t * (P2 + t * (P3 + t * (P4 + t * P5))));
+        let c = series(r);
         let mantissa = 1.0 + (r * c / (2.0 - c) - low + high);
-        // k is in the low bits of `rounded`: shifted, it is the exponent of 2ᵏ but for the bias of 1.0.
-        let power = f64::from_bits((rounded.to_bits() << 52).wrapping_add(1.0_f64.to_bits()));
-        (mantissa * power, x.abs() <= GREATEST)
+        (mantissa * power_of_two(rounded), x.abs() <= GREATEST)
     }
 
     fn exact(x: f64) -> f64 {
         x.exp()
     }
+}
+
+/// Returns the polynomial c of r.
+#[inline(always)]
+pub(super) fn series(r: f64) -> f64 {
+    let t = r * r;
+    r - t * (P1 + t * (P2 + t * (P3 + t * (P4 + t * P5))))
+}
+
+/// Returns 2ᵏ for a normal result, given k + [`ROUNDER`].
+#[inline(always)]
+pub(super) fn power_of_two(rounded: f64) -> f64 {
+    // k is in the low bits: shifted, it is the exponent of 2ᵏ but for the bias of 1.0.
+    f64::from_bits((rounded.to_bits() << 52).wrapping_add(1.0_f64.to_bits()))
 }

@@ -24,7 +24,7 @@ const L7: f64 = 0.147_981_986_051_165_86;
 /// The bits of √½, rounded down to the upper 32.
 const ROOT_HALF: u64 = 0x3fe6_a09e << 32;
 const ONE: u64 = 0x3ff0_0000 << 32;
-const MANTISSA: u64 = (1 << 52) - 1;
+pub(super) const MANTISSA: u64 = (1 << 52) - 1;
 /// The bits of 2⁵²; with an integer in its low bits it is 2⁵² plus that integer.
 const TWO_TO_52: u64 = 0x4330 << 48;
 
@@ -32,9 +32,7 @@ impl Elementary for Log {
     #[inline(always)]
     fn approximate(x: f64) -> Approximation {
         let bits = x.to_bits().wrapping_add(ONE - ROOT_HALF);
-        // 2⁵² plus k plus the bias of the exponent.
-        let biased = f64::from_bits(TWO_TO_52 | (bits >> 52));
-        let k = biased - (4_503_599_627_370_496.0 + 1023.0);
+        let k = exponent(bits);
         let f = f64::from_bits((bits & MANTISSA) + ROOT_HALF) - 1.0;
         let half_square = 0.5 * f * f;
         let s = f / (2.0 + f);
@@ -50,4 +48,12 @@ impl Elementary for Log {
     fn exact(x: f64) -> f64 {
         x.ln()
     }
+}
+
+/// Returns the exponent of the positive float with these bits.
+#[inline(always)]
+pub(super) fn exponent(bits: u64) -> f64 {
+    // 2⁵² plus the exponent plus its bias.
+    let biased = f64::from_bits(TWO_TO_52 | (bits >> 52));
+    biased - (4_503_599_627_370_496.0 + 1023.0)
 }

@@ -2,9 +2,9 @@
 //!
 //! Each function is a polynomial without branches and calls, which the compiler turns into vector
 //! instructions inside of [`vectorize`](crate::vectorize::vectorize). Without fused operations, but for one whose
-//! result is exact, a function has the same bits on any processor. An element outside the range of its polynomial is given to the standard library
-//! instead, so every element has its accuracy: within 1 unit in the last place of the exact result (2 for [`Tanh`]), and
-//! infinities, NaN, zeros and subnormal numbers as IEEE 754 asks.
+//! result is exact, a function has the same bits on any processor. An element outside the range of its polynomial is
+//! given to the standard library instead, so every element has its accuracy: within 1 unit in the last place of the
+//! exact result (2 for [`Tanh`]), and infinities, NaN, zeros and subnormal numbers as IEEE 754 asks.
 //!
 //! | module | functions |
 //! |---|---|

@@ -1,10 +1,14 @@
 //! The power, after `e_pow.c` of fdlibm (Sun Microsystems, 2004).
 //!
-//! log₂ x is computed to 64 bits or so, as the sum of two floats: x = 2ⁿ · m with m near 1 or near 3/2, and the logarithm of
-//! m over that is a series in s = (m − b) / (m + b). Its product with y is an integer and a rest, of which 2ʳ is computed
-//! as in [`exponential`](super::exponential).
+//! log₂ x is computed to 64 bits or so, as the sum of two floats: x = 2ⁿ · m with m near 1 or near 3/2, and the
+//! logarithm of m over that is a series in s = (m − b) / (m + b). Its product with y is an integer and a rest, of
+//! which 2ʳ is computed as in [`exponential`](super::exponential).
 
-use super::{Approximation, ElementaryOfTwo, ROUNDER};
+use super::{
+    Approximation, ElementaryOfTwo, ROUNDER,
+    exponential::{power_of_two, series},
+    logarithm::{MANTISSA, exponent},
+};
 
 /// x to the power y.
 pub(crate) struct Power;
@@ -15,12 +19,6 @@ const L3: f64 = 0.333_333_329_818_377_43;
 const L4: f64 = 0.272_728_123_808_534;
 const L5: f64 = 0.230_660_745_775_561_75;
 const L6: f64 = 0.206_975_017_800_338_42;
-
-const P1: f64 = 0.166_666_666_666_666_02;
-const P2: f64 = -0.002_777_777_777_701_559_3;
-const P3: f64 = 6.613_756_321_437_934e-5;
-const P4: f64 = -1.653_390_220_546_525_2e-6;
-const P5: f64 = 4.138_136_797_057_238_5e-8;
 
 /// log₂ 1.5, in two parts.
 const LOG_THREE_HALVES_HIGH: f64 = 0.584_962_487_220_764_2;
@@ -33,9 +31,6 @@ const FACTOR_LOW: f64 = -7.028_461_650_952_758e-9;
 const LN_2_HIGH: f64 = 0.693_147_182_464_599_6;
 const LN_2_LOW: f64 = -1.904_654_299_957_768e-9;
 
-const MANTISSA: u64 = (1 << 52) - 1;
-/// The bits of 2⁵²; with an integer in its low bits it is 2⁵² plus that integer.
-const TWO_TO_52: u64 = 0x4330 << 48;
 const ROOT_THREE_HALVES: f64 = 1.224_744_871_391_589;
 const ROOT_THREE: f64 = 1.732_050_807_568_877_2;
 /// Inside, x is a positive normal number and so is the result.
@@ -48,8 +43,8 @@ impl ElementaryOfTwo for Power {
         let y_high = upper(y);
         let low = (y - y_high) * log_high + y * log_low;
         let high = y_high * log_high;
-        let exponent = low + high;
-        let is_inside = exponent.abs() < GREATEST_EXPONENT
+        let product = low + high;
+        let is_inside = product.abs() < GREATEST_EXPONENT
             && (f64::MIN_POSITIVE..=f64::MAX).contains(&x)
             && y.abs() <= f64::MAX;
         (two_to(high, low), is_inside)
@@ -63,8 +58,7 @@ impl ElementaryOfTwo for Power {
 /// Returns the logarithm in two parts, of which the first has 32 zero bits at its end.
 #[inline(always)]
 fn binary_logarithm(x: f64) -> (f64, f64) {
-    let biased = f64::from_bits(TWO_TO_52 | (x.to_bits() >> 52));
-    let n = biased - (4_503_599_627_370_496.0 + 1023.0);
+    let n = exponent(x.to_bits());
     let m = f64::from_bits((x.to_bits() & MANTISSA) | 1.0_f64.to_bits());
     let is_great = m >= ROOT_THREE;
     let is_middle = m >= ROOT_THREE_HALVES && !is_great;
@@ -84,11 +78,11 @@ fn binary_logarithm(x: f64) -> (f64, f64) {
     let s_low = inverse * ((difference - s_high * sum_high) - s_high * sum_low);
 
     let z = s * s;
-    let series =
+    let tail =
         z * z * (L1 + z * (L2 + z * (L3 + z * (L4 + z * (L5 + z * L6))))) + s_low * (s_high + s);
     let square = s_high * s_high;
-    let t_high = upper(3.0 + square + series);
-    let t_low = series - ((t_high - 3.0) - square);
+    let t_high = upper(3.0 + square + tail);
+    let t_low = tail - ((t_high - 3.0) - square);
 
     let u = s_high * t_high;
     let v = s_low * t_high + t_low * s;
@@ -111,11 +105,9 @@ fn two_to(high: f64, low: f64) -> f64 {
     let v = (low - (t - high)) * std::f64::consts::LN_2 + t * LN_2_LOW;
     let r = u + v;
     let error = v - (r - u);
-    let z = r * r;
-    let c = r - z * (P1 + z * (P2 + z * (P3 + z * (P4 + z * P5))));
+    let c = series(r);
     let mantissa = 1.0 - ((r * c / (c - 2.0) - (error + r * error)) - r);
-    let scale = f64::from_bits((rounded.to_bits() << 52).wrapping_add(1.0_f64.to_bits()));
-    mantissa * scale
+    mantissa * power_of_two(rounded)
 }
 
 /// Returns a number with zeros for the lower 32 bits: products of such numbers are exact.

@@ -34,16 +34,17 @@ impl Case {
         seed: i64,
         antithetic: bool,
     ) -> Result<OptionPrice, KernelError> {
-        let Self {
-            spot,
-            strike,
-            rate,
-            volatility,
-            maturity,
-            kind,
-        } = self;
         monte_carlo_option(
-            context, spot, strike, rate, volatility, maturity, paths, kind, seed, antithetic,
+            context,
+            self.spot,
+            self.strike,
+            self.rate,
+            self.volatility,
+            self.maturity,
+            paths,
+            self.kind,
+            seed,
+            antithetic,
         )
     }
 

@@ -61,11 +61,22 @@ impl Proportions {
 }
 
 /// Returns 1 / (count · (count − 1)), or 0 for the first element, which adds nothing to the deviations.
-pub(super) const fn weight(count: usize) -> f64 {
+const fn weight(count: usize) -> f64 {
     match count {
         0 | 1 => 0.0,
         _ => 1.0 / (count as f64 * (count - 1) as f64),
     }
+}
+
+/// Returns [`weight`] of every count below N.
+pub(super) const fn weights<const N: usize>() -> [f64; N] {
+    let mut weights = [0.0; N];
+    let mut count = 0;
+    while count < N {
+        weights[count] = weight(count);
+        count += 1;
+    }
+    weights
 }
 
 /// The sum.

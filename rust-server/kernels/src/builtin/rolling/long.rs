@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 use rayon::prelude::*;
 
 use super::{
-    aggregate::{Aggregate, Proportions, weight},
+    aggregate::{Aggregate, Proportions, weights},
     short::lane_of,
 };
 use crate::{Context, context::Stopped, vectorize::vectorize};
@@ -19,16 +19,8 @@ use crate::{Context, context::Stopped, vectorize::vectorize};
 const BLOCK: usize = 1024;
 /// Elements of a block that are pushed at once, where only the whole block matters.
 const LANES: usize = 16;
-/// [`weight`] of the counts of a block.
-static WEIGHTS: [f64; BLOCK + 1] = {
-    let mut weights = [0.0; BLOCK + 1];
-    let mut count = 0;
-    while count <= BLOCK {
-        weights[count] = weight(count);
-        count += 1;
-    }
-    weights
-};
+/// [`weights`] of the counts of a block.
+static WEIGHTS: [f64; BLOCK + 1] = weights();
 
 /// The blocks of a series, prepared for windows of one length.
 #[derive(Debug)]

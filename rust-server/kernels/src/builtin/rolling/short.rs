@@ -2,20 +2,12 @@
 
 use super::{
     SHORT,
-    aggregate::{Aggregate, weight},
+    aggregate::{Aggregate, weights},
 };
 
 /// Windows that are computed at once.
 const LANES: usize = 64;
-static WEIGHTS: [f64; SHORT + 1] = {
-    let mut weights = [0.0; SHORT + 1];
-    let mut count = 0;
-    while count <= SHORT {
-        weights[count] = weight(count);
-        count += 1;
-    }
-    weights
-};
+static WEIGHTS: [f64; SHORT + 1] = weights();
 
 /// Computes the windows of so many elements, at most [`SHORT`], that begin at each of the first elements of `x`.
 #[inline(always)]
