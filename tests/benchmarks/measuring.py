@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmarks.case import Case, Run
@@ -58,7 +58,7 @@ def measure(case: Case, compute: Compute, rounds: int) -> Measured:
     return Measured(case, kernel, call, peers)
 
 
-def timed(run: Run | Callable[[], object]) -> float:
+def timed(run: Run) -> float:
     """Returns how many seconds a call takes, to the end of what it returns."""
     time.sleep(PAUSE)
     began = time.perf_counter()

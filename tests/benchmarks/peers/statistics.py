@@ -21,8 +21,7 @@ def cases() -> Iterator[Case]:
     """Returns the cases."""
     rng = np.random.default_rng(1)
     x = rng.standard_normal(SIZE) + 10
-    series = polars.Series("x", x)
-    frame = series.to_frame()
+    frame = polars.DataFrame({"x": x})
     yield Case(
         "describe",
         "10⁶ numbers",
