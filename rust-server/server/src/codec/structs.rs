@@ -116,6 +116,15 @@ mod tests {
     }
 
     #[test]
+    fn keeps_the_sign_of_zero() {
+        let given = object([
+            ("a", Kind::NumberValue(-0.0)),
+            ("b", Kind::NumberValue(0.0)),
+        ]);
+        assert_eq!(to_json(given), br#"{"a":-0.0,"b":0}"#);
+    }
+
+    #[test]
     fn gives_long_integers_as_digits() {
         let catalogue = Catalogue::built_in();
         let spec = catalogue.get("sum_squares").expect("built in").spec();

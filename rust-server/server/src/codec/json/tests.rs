@@ -85,6 +85,22 @@ fn takes_the_last_of_repeated_members_and_ignores_unknown_ones_only_when_lax() {
 }
 
 #[test]
+fn refuses_more_named_arguments_than_a_kernel_takes() {
+    let catalogue = Catalogue::built_in();
+    let kernel = catalogue.get("evaluate").expect("it is built in");
+    let vectors: String = (0..1030).map(|n| format!(r#","a{n}":[]"#)).collect();
+    let text = format!(r#"{{"expression":"1"{vectors}}}"#);
+    for strictness in [Strictness::LAX, Strictness::STRICT] {
+        match read_arguments(kernel.spec(), text.as_bytes(), strictness) {
+            Err(Error::Argument { field, kind, .. }) => {
+                assert_eq!((field.as_str(), kind), ("a1024", "too_long"));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
 fn locates_faults() {
     for (text, field, kind) in [
         ("[1]", "", "model_attributes_type"),
