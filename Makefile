@@ -63,7 +63,7 @@ test-black-box: setup $(TRITON)/.ready
 	cd tests && $(BIN)/pytest -q --ignore=compose
 
 bench-kernels: server $(BENCH)/.ready ## Print the times of the kernels beside NumPy, SciPy, numexpr, Numba, Polars and SymPy
-	cd tests && $(CURDIR)/$(BENCH)/bin/python -m benchmarks $(BENCH_FLAGS)
+	cd tests && $(CURDIR)/$(BENCH)/bin/python -m benchmarks.kernels $(BENCH_FLAGS)
 
 check: check-rust check-deny check-python check-proto ## Check formats, lints, types, licences, and that generated code is fresh
 

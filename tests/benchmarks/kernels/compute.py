@@ -13,7 +13,7 @@ import grpc
 from offgil import Client
 from offgil.sidecar import Sidecar
 
-PROTO = Path(__file__).parents[2] / "proto"
+PROTO = Path(__file__).parents[3] / "proto"
 
 
 class Compute:

@@ -6,11 +6,11 @@ import argparse
 import re
 from collections.abc import Iterator
 
-from benchmarks import table
-from benchmarks.case import Case
-from benchmarks.compute import serving
-from benchmarks.measuring import measure
-from benchmarks.peers import factorization, numerical, series, statistics, transformation
+from benchmarks.kernels import table
+from benchmarks.kernels.case import Case
+from benchmarks.kernels.compute import serving
+from benchmarks.kernels.measuring import measure
+from benchmarks.kernels.peers import factorization, numerical, series, statistics, transformation
 
 
 def all_cases() -> Iterator[Case]:
@@ -21,7 +21,7 @@ def all_cases() -> Iterator[Case]:
 
 def main() -> None:
     """Runs the command."""
-    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(prog="benchmarks.kernels", description=__doc__)
     parser.add_argument("--rounds", type=int, default=15, help="turns of each case (default: 15)")
     parser.add_argument("--only", type=re.compile, default="", help="a pattern of kernels")
     options = parser.parse_args()

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.measuring import Measured
+from benchmarks.kernels.measuring import Measured
 
 LIBRARIES = ["numpy", "scipy", "numexpr", "numba", "polars", "sympy"]
 HEAD = [

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.fft
 import scipy.linalg.blas
 
-from benchmarks.case import Case
+from benchmarks.kernels.case import Case
 
 SIZE = 1_000_000
 ORDER = 1000

@@ -7,8 +7,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from benchmarks.case import Case, Run
-from benchmarks.compute import Compute
+from benchmarks.kernels.case import Case, Run
+from benchmarks.kernels.compute import Compute
 
 # Seconds that one case may take, but for its first rounds.
 BUDGET = 12.0

@@ -10,8 +10,8 @@ import numpy as np
 import sympy
 from sympy.ntheory.factor_ import factor_cache
 
-from benchmarks.case import Case
-from benchmarks.peers.pollard import MOST_FACTORS, SMALL_PRIMES, factorize
+from benchmarks.kernels.case import Case
+from benchmarks.kernels.peers.pollard import MOST_FACTORS, SMALL_PRIMES, factorize
 
 # Numbers of the sieve's table that a thread goes through at once: they stay in its cache.
 SEGMENT = 32_768

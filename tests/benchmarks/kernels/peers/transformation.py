@@ -12,7 +12,7 @@ import numpy as np
 import polars
 
 from arithmetic import MODULUS, process_array
-from benchmarks.case import Case, Run
+from benchmarks.kernels.case import Case, Run
 
 SIZE = 1_000_000
 ROUNDS = 100

@@ -16,7 +16,7 @@ import polars
 import scipy.ndimage
 import scipy.signal
 
-from benchmarks.case import Case, Run
+from benchmarks.kernels.case import Case, Run
 
 SIZE = 1_000_000
 WINDOW = 100

@@ -11,7 +11,7 @@ import polars
 import scipy.linalg
 import scipy.stats
 
-from benchmarks.case import Case
+from benchmarks.kernels.case import Case
 
 SIZE = 1_000_000
 COLUMNS = 5
