@@ -1,4 +1,4 @@
-//! Where jobs run: on rayon pools, never on a thread that serves connections.
+//! Where jobs run: on rayon pools, and on a thread that serves connections only for some microseconds.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -86,16 +86,29 @@ impl Executor {
             Lane::Bulk => &self.bulk,
         };
         pool.spawn(move || {
-            let result = match context.check() {
-                Ok(()) => catch_unwind(AssertUnwindSafe(|| job(&context)))
-                    .map_err(|_payload| Failure::Panicked),
-                Err(Stopped) => Err(Failure::Stopped),
-            };
+            let result = attempt(&context, job);
             drop(permit);
             // The caller may have gone; then nobody wants the result.
             let _ = sender.send(result);
         });
         receiver.await.unwrap_or(Err(Failure::Panicked))
+    }
+
+    /// Runs a job of some microseconds on this thread; it stops as in [`run`](Self::run), but for a caller that
+    /// goes.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if the job panicked, or was not begun because its result is worthless.
+    pub fn run_here<T>(
+        &self,
+        deadline: Option<Instant>,
+        job: impl FnOnce(&Context) -> T,
+    ) -> Result<T, Failure> {
+        let context = Context::default()
+            .with_deadline(deadline)
+            .with_stop_flag(Arc::clone(&self.stopping));
+        attempt(&context, job)
     }
 
     /// Stops every job, now and from now on.
@@ -112,6 +125,15 @@ impl Executor {
         } else {
             GivenUp::Cancelled
         }
+    }
+}
+
+fn attempt<T>(context: &Context, job: impl FnOnce(&Context) -> T) -> Result<T, Failure> {
+    match context.check() {
+        Ok(()) => {
+            catch_unwind(AssertUnwindSafe(|| job(context))).map_err(|_payload| Failure::Panicked)
+        }
+        Err(Stopped) => Err(Failure::Stopped),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
     statistics::{Statistics, Timing},
 };
 
-/// Work that is done in less than this is done on the spot, instead of on another thread.
+/// Work that is done in less than this is not worth another thread.
 const TIME_OF_HANDING_OVER: Duration = Duration::from_micros(10);
 /// The longest name that an error repeats.
 const LONGEST_NAME: usize = 64;
@@ -48,8 +48,12 @@ pub enum JobError {
 pub struct Invocation<R, W> {
     /// The kernel.
     pub kernel: Arc<dyn Kernel>,
-    /// How long reading the arguments takes on one core, and so about writing the results.
-    pub cost_of_form: Duration,
+    /// How long reading the arguments takes on one core.
+    pub cost_of_read: Duration,
+    /// How long reading has taken already, of arguments that were read while they arrived.
+    pub has_read_for: Duration,
+    /// How long writing the results takes on one core, about.
+    pub cost_of_write: Duration,
     /// Reads the arguments, and what the answer is to look like.
     pub read: R,
     /// Writes the results, in the form that `read` found out.
@@ -105,8 +109,7 @@ impl Invoker {
 
     /// Reads the arguments, runs the kernel and writes its results.
     ///
-    /// Only the arguments tell what the kernel costs, so reading them is a job of its own, unless it is done
-    /// faster than handed over.
+    /// Only the arguments tell what the kernel costs, so reading them is a job of its own.
     ///
     /// # Errors
     ///
@@ -121,7 +124,9 @@ impl Invoker {
     ) -> Result<T, Error> {
         let Invocation {
             kernel,
-            cost_of_form,
+            cost_of_read,
+            has_read_for,
+            cost_of_write,
             read,
             write,
         } = invocation;
@@ -140,16 +145,11 @@ impl Invoker {
                 (read, began.elapsed())
             }
         };
-        let (arguments, took) = if cost_of_form <= TIME_OF_HANDING_OVER {
-            read()
-        } else {
-            let submitted = Instant::now();
-            let job = move |_: &Context| Ok((submitted.elapsed(), read()));
-            let (waited, read) = self.execute(call, spec.name, cost_of_form, job).await?;
-            timing.queue += waited;
-            read
-        };
-        timing.input = took;
+        let submitted = Instant::now();
+        let job = move |_: &Context| Ok((submitted.elapsed(), read()));
+        let (waited, (arguments, took)) = self.execute(call, spec.name, cost_of_read, job).await?;
+        timing.queue += waited;
+        timing.input = has_read_for + took;
         let (arguments, form, (memory, cost)) = arguments?;
         call.note_count(
             arguments
@@ -167,11 +167,12 @@ impl Invoker {
             let write = |results| write(results, form);
             run(kernel.as_ref(), arguments, write, context, timing)
         };
-        self.execute(call, spec.name, cost + cost_of_form, job)
+        self.execute(call, spec.name, cost + cost_of_write, job)
             .await
     }
 
-    /// Runs a job: whatever of a call takes time, from decoding to encoding.
+    /// Runs a job: whatever of a call takes time, from decoding to encoding. What is done faster than handed over
+    /// to another thread is done on the spot, and needs no permit since it never waits.
     ///
     /// # Errors
     ///
@@ -188,9 +189,14 @@ impl Invoker {
             executor,
             ..
         } = &*self.0;
-        let permit = admission.admit(Lane::of(cost)).await?;
         let given_up = || executor.who_gave_up(call.deadline());
-        match executor.run(permit, call.deadline(), job).await {
+        let done = if cost <= TIME_OF_HANDING_OVER {
+            executor.run_here(call.deadline(), job)
+        } else {
+            let permit = admission.admit(Lane::of(cost)).await?;
+            executor.run(permit, call.deadline(), job).await
+        };
+        match done {
             Ok(Ok(result)) => Ok(result),
             Ok(Err(JobError::Other(error))) => Err(error),
             Ok(Err(JobError::Kernel(error))) => Err(Error::from_kernel(error, given_up())),
@@ -254,7 +260,8 @@ impl<R, W> std::fmt::Debug for Invocation<R, W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Invocation")
             .field("kernel", &self.kernel.spec().name)
-            .field("cost_of_form", &self.cost_of_form)
+            .field("cost_of_read", &self.cost_of_read)
+            .field("cost_of_write", &self.cost_of_write)
             .finish_non_exhaustive()
     }
 }

@@ -12,7 +12,7 @@
 //! | [`invocation`] | from a kernel and its arguments to results |
 //! | [`statistics`] | how often kernels ran, and how long they took |
 //! | [`admission`] | how many jobs run and wait |
-//! | [`executor`] | where they run |
+//! | [`executor`], [`parallel`] | where they run |
 //! | [`in_flight`] | what a stopping server waits for |
 //! | [`error`] | every error, and the one place that turns it into a gRPC status |
 //! | [`signals`] | what stops the server |
@@ -29,6 +29,7 @@ pub mod executor;
 pub mod in_flight;
 pub mod invocation;
 pub mod logging;
+pub mod parallel;
 pub mod proto;
 pub mod server;
 pub mod service;

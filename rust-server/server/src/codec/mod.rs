@@ -9,9 +9,23 @@
 //! | [`inference_json`] | the same in its REST form |
 //! | [`shape`] | the shapes that callers give to any of these |
 
+use bytes::{Bytes, BytesMut};
+
 pub mod arrays;
 pub mod inference_json;
 pub mod json;
 pub mod shape;
 pub mod structs;
 pub mod tensors;
+
+/// Joins parts of one text; no copy is made of a single part.
+pub fn joined(mut parts: Vec<Bytes>) -> Bytes {
+    if parts.len() <= 1 {
+        return parts.pop().unwrap_or_default();
+    }
+    let mut text = BytesMut::with_capacity(parts.iter().map(Bytes::len).sum());
+    for part in parts {
+        text.extend_from_slice(&part);
+    }
+    text.freeze()
+}

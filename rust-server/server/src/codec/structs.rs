@@ -4,7 +4,7 @@ use offgil_kernels::{KernelSpec, Value};
 use prost_types::{ListValue, Struct, Value as StructValue, value::Kind};
 use serde_json::{Map, Number, Value as Json};
 
-use super::json::write_results;
+use super::{joined, json::write_results};
 
 /// Floats hold integers exactly up to here.
 const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -24,7 +24,7 @@ pub fn to_json(object: Struct) -> Vec<u8> {
 
 /// Returns results as a `Struct`; an integer that a float cannot hold becomes a string of digits.
 pub fn from_results(spec: &KernelSpec, results: &[Value]) -> Struct {
-    let text = write_results(spec, results);
+    let text = joined(write_results(spec, results));
     let members: Map<String, Json> =
         serde_json::from_slice(&text).expect("results are written as a JSON object");
     let fields = members

@@ -31,7 +31,9 @@ pub(super) async fn answer(
     let size: usize = request.arguments.iter().map(Message::encoded_len).sum();
     let invocation = Invocation {
         kernel,
-        cost_of_form: cost_of_bytes(size),
+        cost_of_read: cost_of_bytes(size),
+        has_read_for: Duration::ZERO,
+        cost_of_write: cost_of_bytes(size),
         read: move || Ok((Arguments::bind(spec, arrays::read(request.arguments)?)?, ())),
         write: move |results, ()| {
             let named = spec.results.iter().zip(results);
@@ -55,7 +57,9 @@ pub(super) async fn answer_struct(
     let arguments = request.arguments.unwrap_or_default();
     let invocation = Invocation {
         kernel,
-        cost_of_form: cost_of_text(size) * STRUCT_FACTOR,
+        cost_of_read: cost_of_text(size) * STRUCT_FACTOR,
+        has_read_for: Duration::ZERO,
+        cost_of_write: cost_of_text(size) * STRUCT_FACTOR,
         read: move || {
             let text = structs::to_json(arguments);
             Ok((json::read_arguments(spec, &text, Strictness::DIGITS)?, ()))

@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use super::{
     Reading,
     integer::Integer,
+    plain,
     read::unread,
     scalar::{Fault, Float, Truth},
 };
@@ -34,6 +35,11 @@ pub(super) fn array(
     reading: Reading,
 ) -> Result<Value, ArgumentError> {
     let text = raw.get();
+    if expected.rank == 1
+        && let Some(list) = plain::list(text.as_bytes(), expected.element)
+    {
+        return Ok(list);
+    }
     let fault = Fault::default();
     let place = Place::default();
     let list = List {

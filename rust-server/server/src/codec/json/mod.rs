@@ -3,7 +3,8 @@
 //! Reading goes in two steps: [`members`] checks the syntax of the whole text and picks the raw members that
 //! parameters ask for; [`read`] turns them into values, with [`mod@array`] for lists. So a syntax error anywhere
 //! comes before a type error anywhere, as in Python web frameworks. [`integer`] and [`scalar`] know what counts
-//! as a number, [`mod@write`] puts results into text.
+//! as a number, [`mod@write`] puts results into text. A [`Reader`] takes the text while it arrives and tries the
+//! fast way of [`plain`] text first.
 
 use offgil_kernels::{Arguments, KernelSpec};
 
@@ -12,12 +13,15 @@ use crate::{error::Error, proto::JsonMode};
 mod array;
 mod integer;
 mod members;
+mod plain;
 mod read;
+mod reader;
 mod scalar;
 mod write;
 
 pub use array::read_tensor;
 pub use members::{check_object, malformed};
+pub use reader::Reader;
 pub use write::{write_data, write_results};
 
 /// How strictly arguments are read; see `JsonMode` of the contract.
@@ -38,7 +42,7 @@ pub enum Reading {
     Lax,
 }
 
-/// Reads the arguments of a kernel from one JSON object.
+/// Reads the arguments of a kernel from one JSON object, with every fault explained.
 ///
 /// # Errors
 ///

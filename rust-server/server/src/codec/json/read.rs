@@ -36,7 +36,7 @@ pub(super) fn values(
         .collect()
 }
 
-fn value(
+pub(super) fn value(
     parameter: &Parameter,
     path: &str,
     raw: &RawValue,

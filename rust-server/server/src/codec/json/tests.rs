@@ -4,6 +4,7 @@ use offgil_kernels::{Catalogue, Scalar, Value};
 use proptest::prelude::*;
 
 use super::*;
+use crate::codec::joined;
 
 fn read(text: &str, strictness: Strictness) -> Result<Vec<Value>, Error> {
     let catalogue = Catalogue::built_in();
@@ -226,7 +227,7 @@ proptest! {
         let spec = catalogue.get("process_numbers").expect("it is built in").spec();
         let count = list.len() as i64;
         let values = [Value::Scalar(Scalar::Int64(count)), Value::vector(list.clone())];
-        let text = String::from_utf8(write_results(spec, &values)).expect("JSON is UTF-8");
+        let text = String::from_utf8(joined(write_results(spec, &values)).into()).expect("JSON is UTF-8");
         let written = text.replace("processed_result", "numbers");
         prop_assert_eq!(read(&written, Strictness::LAX), numbers(&list, 1000));
     }

@@ -1,73 +1,102 @@
 //! Puts the results of a kernel into one JSON object.
 
-use offgil_kernels::{Array, Buffer, Data, Element, KernelSpec, Scalar, Value, for_any_data};
-use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use bytes::Bytes;
+use offgil_kernels::{Data, Element, KernelSpec, Scalar, Value, for_any_data};
+use serde::ser::{Serialize, SerializeSeq, Serializer};
 
 use super::scalar::NOT_FINITE;
+use crate::parallel;
 
 /// Bytes of text for one number with its comma; a number below 10⁹ and its comma fit.
 const TYPICAL_NUMBER: usize = 11;
-/// Bytes of text around the numbers.
-const FRAME: usize = 256;
+/// Elements that are written by one thread, and go into one part of the text.
+const BLOCK: usize = 32 * 1024;
 
 /// Writes results as one JSON object without white space, in the order of the kernel's results.
-pub fn write_results(spec: &KernelSpec, values: &[Value]) -> Vec<u8> {
-    let numbers: usize = values.iter().map(Value::element_count).sum();
-    let mut text = Vec::with_capacity(FRAME + numbers * TYPICAL_NUMBER);
-    serde_json::to_writer(&mut text, &Results { spec, values })
-        .expect("numbers and names always can be written to memory");
-    text
+///
+/// The text comes in parts, those of a long array written side by side.
+pub fn write_results(spec: &KernelSpec, values: &[Value]) -> Vec<Bytes> {
+    let mut text = Text::default();
+    for (position, (result, value)) in spec.results.iter().zip(values).enumerate() {
+        text.open.push(if position == 0 { b'{' } else { b',' });
+        text.put(result.name);
+        text.open.push(b':');
+        match value {
+            Value::Scalar(scalar) => text.put(&JsonScalar(scalar)),
+            Value::Array(array) => for_any_data!(array.data(), buffer => {
+                text.put_array(buffer.as_slice(), array.shape());
+            }),
+        }
+    }
+    text.open
+        .extend_from_slice(if values.is_empty() { b"{}" } else { b"}" });
+    text.parts.push(text.open.into());
+    text.parts
 }
 
 /// Writes elements as one flat JSON list without white space, at the end of `text`.
 pub fn write_data(text: &mut Vec<u8>, data: &Data) {
-    text.reserve(2 + data.len() * TYPICAL_NUMBER);
-    for_any_data!(data, buffer => serde_json::to_writer(text, &List(buffer.as_slice())))
-        .expect("numbers always can be written to memory");
+    for_any_data!(data, buffer => put_list(text, buffer.as_slice(), None));
 }
 
-struct Results<'a> {
-    spec: &'a KernelSpec,
-    values: &'a [Value],
+/// A text that is being written.
+#[derive(Default)]
+struct Text {
+    parts: Vec<Bytes>,
+    open: Vec<u8>,
 }
 
-impl Serialize for Results<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_map(Some(self.values.len()))?;
-        for (result, value) in self.spec.results.iter().zip(self.values) {
-            match value {
-                Value::Scalar(scalar) => {
-                    object.serialize_entry(result.name, &JsonScalar(scalar))?;
-                }
-                Value::Array(array) => {
-                    for_any_data!(array.data(), buffer => {
-                        serialize_array(&mut object, result.name, array, buffer)
-                    })?;
-                }
-            }
+// === impl Text ===
+
+impl Text {
+    fn put<T: Serialize + ?Sized>(&mut self, value: &T) {
+        put(&mut self.open, value);
+    }
+
+    /// Writes an array; a long one block by block, each block a list whose brackets become commas or go.
+    fn put_array<T: Number>(&mut self, elements: &[T], shape: &[usize]) {
+        let columns = match shape {
+            [_, columns] => Some(*columns),
+            _ => None,
+        };
+        let row = columns.unwrap_or(1).max(1);
+        let block = (BLOCK / row).max(1) * row;
+        if elements.len() <= block {
+            return match shape {
+                // A matrix without columns has no elements to count its rows by.
+                [rows, 0] => self.put(&vec![[0; 0]; *rows]),
+                _ => put_list(&mut self.open, elements, columns),
+            };
         }
-        object.end()
+        let last = (elements.len() - 1) / block;
+        let blocks = elements.chunks(block).enumerate().collect();
+        let blocks = parallel::map(blocks, |(position, elements)| {
+            let mut text = Vec::new();
+            put_list(&mut text, elements, columns);
+            if position > 0 {
+                text[0] = b',';
+            }
+            if position < last {
+                text.pop();
+            }
+            Bytes::from(text)
+        });
+        self.parts.push(std::mem::take(&mut self.open).into());
+        self.parts.extend(blocks);
     }
 }
 
-fn serialize_array<M: SerializeMap, T: Number>(
-    object: &mut M,
-    name: &str,
-    array: &Array,
-    buffer: &Buffer<T>,
-) -> Result<(), M::Error> {
-    let elements = buffer.as_slice();
-    match array.shape() {
-        [rows, columns] => object.serialize_entry(
-            name,
-            &Matrix {
-                elements,
-                rows: *rows,
-                columns: *columns,
-            },
-        ),
-        _ => object.serialize_entry(name, &List(elements)),
+/// Writes a flat list, or one of rows.
+fn put_list<T: Number>(text: &mut Vec<u8>, elements: &[T], columns: Option<usize>) {
+    text.reserve(2 + elements.len() * TYPICAL_NUMBER);
+    match columns {
+        None => put(text, &List(elements)),
+        Some(columns) => put(text, &Matrix { elements, columns }),
     }
+}
+
+fn put<T: Serialize + ?Sized>(text: &mut Vec<u8>, value: &T) {
+    serde_json::to_writer(text, value).expect("numbers and names always can be written to memory");
 }
 
 struct JsonScalar<'a>(&'a Scalar);
@@ -102,18 +131,12 @@ impl<T: Number> Serialize for List<'_, T> {
 /// A list of rows.
 struct Matrix<'a, T> {
     elements: &'a [T],
-    rows: usize,
     columns: usize,
 }
 
 impl<T: Number> Serialize for Matrix<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut list = serializer.serialize_seq(Some(self.rows))?;
-        for row in 0..self.rows {
-            let start = row * self.columns;
-            list.serialize_element(&List(&self.elements[start..start + self.columns]))?;
-        }
-        list.end()
+        serializer.collect_seq(self.elements.chunks(self.columns).map(List))
     }
 }
 

@@ -1,5 +1,7 @@
 //! `ModelInfer`, `ModelStreamInfer` and the REST form of the former.
 
+use std::time::Duration;
+
 use offgil_kernels::Arguments;
 use prost::Message;
 use tonic::Status;
@@ -37,7 +39,9 @@ pub(super) async fn answer(
     let id = std::mem::take(&mut request.id);
     let invocation = Invocation {
         kernel,
-        cost_of_form: cost_of_bytes(request.encoded_len()),
+        cost_of_read: cost_of_bytes(request.encoded_len()),
+        has_read_for: Duration::ZERO,
+        cost_of_write: cost_of_bytes(request.encoded_len()),
         read: move || Ok((Arguments::bind(spec, tensors::read(spec, request)?)?, ())),
         write: move |results, ()| ModelInferResponse {
             model_name: spec.name.to_owned(),
@@ -99,7 +103,9 @@ pub(in crate::service) async fn answer_rest(
     };
     let invocation = Invocation {
         kernel,
-        cost_of_form,
+        cost_of_read: cost_of_form,
+        has_read_for: Duration::ZERO,
+        cost_of_write: cost_of_form,
         read: move || {
             let (values, form) = inference_json::read(spec, &body)?;
             Ok((Arguments::bind(spec, values)?, form))
