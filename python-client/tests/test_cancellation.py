@@ -171,7 +171,7 @@ async def test_leaving_a_stream_cancels_the_call(server: FakeServer, client: Asy
     calls = []  # kept, because gRPC cancels a call that is collected
 
     def open_call(timeout: float) -> Any:
-        calls.append(client.stub.ProcessNumbersStream(timeout=timeout))
+        calls.append(client._connection.begin_stream("ProcessNumbersStream", timeout=timeout))
         return calls[-1]
 
     stream = run_async_exchange(open_call, NumberExchange(0), [[1]], ClientOptions())
@@ -188,7 +188,9 @@ def test_leaving_a_synchronous_stream_cancels_the_call(server: FakeServer) -> No
     with Client(server.target) as client:
 
         def open_call(requests: Iterator[Any], timeout: float) -> Any:
-            calls.append(client.stub.ProcessNumbersStream(requests, timeout=timeout))
+            calls.append(
+                client._connection.begin_stream("ProcessNumbersStream", requests, timeout=timeout)
+            )
             return calls[-1]
 
         stream = run_exchange(open_call, NumberExchange(0), [[1]], ClientOptions())

@@ -131,7 +131,9 @@ async def test_a_server_that_answers_early_does_not_wait_for_the_source(
 
 def test_large_chunks_are_cut() -> None:
     exchange = JsonExchange("k", lax=True)
-    messages: list[Any] = list(exchange.chunk(b"x" * (2**21 + 1)))
+    messages = map(
+        compute_pb2.InvokeJsonStreamRequest.FromString, exchange.chunk(b"x" * (2**21 + 1))
+    )
     assert [len(message.body) for message in messages] == [2**20, 2**20, 1]
 
 
@@ -153,7 +155,8 @@ def test_an_answer_that_does_not_add_up_is_an_error(
     list(exchange.chunk([1]))
     with pytest.raises(ProtocolViolation, match=match):
         for response in responses:
-            list(exchange.answer(compute_pb2.ProcessNumbersStreamResponse(**response)))
+            message = compute_pb2.ProcessNumbersStreamResponse(**response)
+            list(exchange.answer(message.SerializeToString()))
 
 
 def test_the_synchronous_streams_are_alike(server: FakeServer) -> None:
@@ -200,6 +203,10 @@ class LostCall(grpc.RpcError):
         return None
 
 
+def request(message: bytes) -> compute_pb2.ProcessNumbersStreamRequest:
+    return compute_pb2.ProcessNumbersStreamRequest.FromString(message)
+
+
 def test_the_thread_of_a_failed_attempt_cannot_take_a_chunk(server: FakeServer) -> None:
     lost = LostCall()
 
@@ -212,8 +219,10 @@ def test_the_thread_of_a_failed_attempt_cannot_take_a_chunk(server: FakeServer) 
                 next(requests)  # the header
                 return lost
             # gRPC's thread of the first attempt comes late for its next message.
-            assert all(message.HasField("end") for message in lost.requests)
-            return client.stub.ProcessNumbersStream(requests, timeout=timeout)
+            assert all(request(message).HasField("end") for message in lost.requests)
+            return client._connection.begin_stream(
+                "ProcessNumbersStream", requests, timeout=timeout
+            )
 
         was_opened: list[bool] = []
         chunks = run_exchange(open_call, NumberExchange(0), [[1], [2]], ClientOptions())
@@ -222,8 +231,8 @@ def test_the_thread_of_a_failed_attempt_cannot_take_a_chunk(server: FakeServer) 
 
 def test_a_chunk_that_was_taken_forbids_a_retry() -> None:
     def open_call(requests: Iterator[Any], timeout: float) -> Any:
-        assert next(requests).HasField("header")
-        assert next(requests).HasField("packed_numbers")
+        assert request(next(requests)).HasField("header")
+        assert request(next(requests)).HasField("packed_numbers")
         return LostCall()
 
     with pytest.raises(ConnectionFailed):

@@ -20,7 +20,17 @@ from typing import Any, Literal, NamedTuple, NoReturn
 
 from offgil._exceptions import FieldViolation, InvalidArgument
 
-__all__ = ["INT64_MAX", "INT64_MIN", "Numbers", "Packed", "check_int", "invalid", "pack", "unpack"]
+__all__ = [
+    "INT64_MAX",
+    "INT64_MIN",
+    "Numbers",
+    "Packed",
+    "as_bytes",
+    "check_int",
+    "invalid",
+    "pack",
+    "unpack",
+]
 
 # What `pack` accepts. Buffers have no common type before Python 3.12, hence Any.
 Numbers = Any
@@ -35,12 +45,14 @@ class Packed(NamedTuple):
     """Numbers as the contract carries them, and the way back to the caller's kind.
 
     Attributes:
-        data: Little-endian int64, 8 bytes each.
-        restore: Turns packed results into the kind of the argument.
+        data: Little-endian int64, 8 bytes each, as a buffer of bytes; the caller's own if possible.
+        restore: Turns packed results, a buffer, into the kind of the argument.
+        allocate: Returns a buffer for the results that `restore` may keep.
     """
 
-    data: bytes
-    restore: Callable[[bytes], Any]
+    data: bytes | memoryview
+    restore: Callable[[Any], Any]
+    allocate: Callable[[], Any]
 
     @property
     def length(self) -> int:
@@ -64,20 +76,27 @@ def pack(numbers: Numbers, field: str = "numbers") -> Packed:
     if _is_numpy(numbers):
         return _pack_numpy(numbers, field)
     if isinstance(numbers, array.array):
-        return Packed(_pack_view(memoryview(numbers), field), unpack)
+        return _packed(_pack_view(memoryview(numbers), field), unpack)
     try:
         view = memoryview(numbers)
     except TypeError:
         return _pack_iterable(numbers, field)
     if view.format in BYTE_FORMATS:
-        return Packed(_packed_bytes(view, field), bytes)
+        return _packed(_packed_bytes(view, field), bytes)
     shape = view.shape or ()
-    return Packed(_pack_view(view, field), lambda data: _reshape(data, shape))
+    return _packed(_pack_view(view, field), lambda data: _reshape(data, shape))
 
 
-def unpack(data: bytes) -> array.array[int]:
-    """Returns packed numbers as an `array.array` of typecode ``q``."""
-    numbers = array.array("q", data)
+def as_bytes(buffer: Any) -> memoryview:
+    """Returns a view of a buffer as bytes; a contiguous one."""
+    view = memoryview(buffer)
+    return view if view.format == "B" and view.ndim == 1 else view.cast("B")
+
+
+def unpack(data: Any) -> array.array[int]:
+    """Returns packed numbers, a buffer, as an `array.array` of typecode ``q``."""
+    numbers = array.array("q")
+    numbers.frombytes(data)
     if sys.byteorder == "big":
         numbers.byteswap()
     return numbers
@@ -125,33 +144,48 @@ def _pack_numpy(numbers: Any, field: str) -> Packed:
     if numbers.dtype == numpy.uint64 and numbers.size and numbers.max() > INT64_MAX:
         index = int((numbers.ravel() > INT64_MAX).argmax())
         check_int(int(numbers.ravel()[index]), f"{field}[{index}]")
+    if isinstance(numbers, numpy.ma.MaskedArray) and numpy.ma.is_masked(numbers):
+        invalid(field, "value_error", "an element that is masked has no value; fill it first")
     shape = numbers.shape
+    data = numpy.ascontiguousarray(numbers, dtype="<i8").reshape(-1).view(numpy.uint8)
 
-    def restore(data: bytes) -> Any:
-        # A copy, because the caller may write to a result but not to the bytes of a message.
-        return numpy.frombuffer(data, dtype="<i8").astype(numpy.int64).reshape(shape)
+    def restore(results: Any) -> Any:
+        if not isinstance(results, numpy.ndarray):
+            # A copy, because the caller may write to a result but not to the bytes of a message.
+            results = numpy.frombuffer(results, dtype=numpy.uint8).copy()
+        return results.view("<i8").astype(numpy.int64, copy=False).reshape(shape)
 
-    return Packed(numbers.astype("<i8", copy=False).tobytes(), restore)
+    return Packed(memoryview(data.data), restore, lambda: numpy.empty_like(data))
 
 
-def _packed_bytes(view: memoryview, field: str) -> bytes:
+def _packed(data: bytes | memoryview, restore: Callable[[Any], Any]) -> Packed:
+    return Packed(data, restore, lambda: bytearray(len(data)))
+
+
+def _packed_bytes(view: memoryview, field: str) -> bytes | memoryview:
     if view.nbytes % ITEM_SIZE:
         invalid(
             field, "value_error", f"packed int64 needs a multiple of 8 bytes, got {view.nbytes}"
         )
-    return view.tobytes()
+    return _contiguous(view)
 
 
-def _pack_view(view: memoryview, field: str) -> bytes:
+def _contiguous(view: memoryview) -> bytes | memoryview:
+    # A view of nothing cannot be cast.
+    return as_bytes(view) if view.c_contiguous and view.nbytes else view.tobytes()
+
+
+def _pack_view(view: memoryview, field: str) -> bytes | memoryview:
     code = view.format.lstrip("@=<>!")
     if code not in INTEGER_FORMATS:
         invalid(field, "int_type", f"a buffer of integers is needed, not of format {view.format!r}")
     order: Literal["little", "big"] = sys.byteorder
     if view.format[0] in "<>!":
         order = "little" if view.format[0] == "<" else "big"
-    data, size, signed = view.tobytes(), view.itemsize, code.islower()
+    size, signed = view.itemsize, code.islower()
     if order == "little" and size == ITEM_SIZE and signed:
-        return data
+        return _contiguous(view)
+    data = view.tobytes()
     starts = range(0, len(data), size)
     items = [int.from_bytes(data[start : start + size], order, signed=signed) for start in starts]
     return _pack_iterable(items, field).data
@@ -167,7 +201,7 @@ def _pack_iterable(numbers: Iterable[object], field: str) -> Packed:
         packed = array.array("q", (check_int(x, f"{field}[{i}]") for i, x in enumerate(items)))
     if sys.byteorder == "big":
         packed.byteswap()
-    return Packed(packed.tobytes(), lambda data: unpack(data).tolist())
+    return _packed(packed.tobytes(), lambda data: unpack(data).tolist())
 
 
 def _reshape(data: bytes, shape: tuple[int, ...]) -> memoryview:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
+from contextlib import aclosing
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,9 +13,9 @@ import grpc.aio
 from grpc_health.v1 import health_pb2
 
 from offgil import _calls
-from offgil._arrays import Numbers
-from offgil._async_connection import AsyncConnection, settle_in_time
-from offgil._async_stream import run_exchange
+from offgil._arrays import Numbers, Packed, pack
+from offgil._async_connection import AsyncConnection, in_time, settle_in_time
+from offgil._async_stream import as_bytes_objects, run_exchange
 from offgil._base_client import BaseClient
 from offgil._calls import DEFAULT_ROUNDS, UnaryCall
 from offgil._catalogue import Kernel
@@ -22,7 +23,7 @@ from offgil._exceptions import ConnectionFailed, DeadlineExceeded, OffgilError
 from offgil._inference import InferenceBody, invoke_inference
 from offgil._kernels import AsyncKernelNamespace
 from offgil._retry import RetrySchedule
-from offgil._streams import JsonExchange, NumberExchange
+from offgil._streams import AnyExchange, ArrayExchange, JsonExchange, NumberExchange, is_bulk
 from offgil._translate import HEALTH_UNKNOWN, is_unavailable, outcome, translate
 
 if TYPE_CHECKING:
@@ -65,7 +66,10 @@ class AsyncClient(BaseClient[AsyncConnection]):
         Returns:
             One result for each number, in the kind of `xs`.
         """
-        return await self._invoke(_calls.process_numbers(xs, rounds))
+        packed = pack(xs)
+        if is_bulk(packed, rounds):
+            return await self._process_array(ArrayExchange(packed, rounds), packed)
+        return await self._invoke(_calls.process_numbers(packed, rounds))
 
     async def sum_squares(self, a: int, b: int) -> int:
         """Returns a² + b², exactly, or raises `OutOfRange`."""
@@ -111,6 +115,19 @@ class AsyncClient(BaseClient[AsyncConnection]):
 
         The chunks are forwarded while they arrive. The first chunk of the answer comes, or the
         error is raised, when the whole input is valid and computed.
+        """
+        return as_bytes_objects(self._forward_json(kernel, chunks, lax=lax))
+
+    def _forward_json(
+        self,
+        kernel: str,
+        chunks: AsyncIterable[bytes | Sequence[bytes]] | Iterable[bytes | Sequence[bytes]],
+        *,
+        lax: bool,
+    ) -> AsyncGenerator[memoryview, None]:
+        """Does what `invoke_json_stream` does, with fewer copies: for the routes of the package.
+
+        A chunk may come in parts, and the answer is a view of the messages.
         """
         return self._exchange(JsonExchange(kernel, lax), chunks)
 
@@ -213,12 +230,21 @@ class AsyncClient(BaseClient[AsyncConnection]):
                     raise translate(error) from error
             await asyncio.sleep(delay)
 
+    async def _process_array(self, exchange: ArrayExchange, packed: Packed) -> Any:
+        async with in_time(self._options.timeout):
+            async with aclosing(self._exchange(exchange, exchange.pieces)) as answers:
+                async for _ in answers:
+                    pass
+        return packed.restore(exchange.results)
+
     def _exchange(
-        self, exchange: NumberExchange | JsonExchange, chunks: AsyncIterable[Any] | Iterable[Any]
+        self, exchange: AnyExchange, chunks: AsyncIterable[Any] | Iterable[Any]
     ) -> AsyncGenerator[Any, None]:
         def open_call(timeout: float) -> Any:
             metadata = self._options.metadata or None
-            return self._connection.begin(exchange.method, timeout=timeout, metadata=metadata)
+            return self._connection.begin_stream(
+                exchange.method, timeout=timeout, metadata=metadata
+            )
 
         self._connection.check_open()
         return run_exchange(open_call, exchange, chunks, self._options)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc.aio
 from grpc_health.v1 import health_pb2_grpc
 
 from offgil._exceptions import Cancelled, DeadlineExceeded
-from offgil._options import ClientOptions, channel_arguments
+from offgil._memory import keep_freed_memory
+from offgil._options import ClientOptions, channel_arguments, path_of
 from offgil._proto.offgil.v1 import compute_pb2_grpc
 
 if TYPE_CHECKING:
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
     from offgil._proto.offgil.v1.compute_pb2_grpc import ComputeServiceAsyncStub
 
-__all__ = ["AsyncConnection", "settle", "settle_in_time"]
+__all__ = ["AsyncConnection", "in_time", "settle", "settle_in_time"]
 
 T = TypeVar("T")
 # How many seconds after its deadline gRPC is no longer trusted to end a call.
@@ -37,6 +40,7 @@ class AsyncConnection:
         self._channel: grpc.aio.Channel | None = None
         self._compute: ComputeServiceAsyncStub | None = None
         self._health: Any = None
+        self._streams: dict[str, Any] = {}
         self._is_closed = False
 
     @property
@@ -61,9 +65,17 @@ class AsyncConnection:
         Raises:
             Cancelled: The connection was closed since then, such as between two attempts.
         """
-        if self._is_closed:
-            raise Cancelled("the call was cancelled because its client was closed")
+        self._check_not_cancelled()
         return getattr(self.compute, method)(*arguments, **options)
+
+    def begin_stream(self, method: str, *arguments: Any, **options: Any) -> Any:
+        """Begins a streaming RPC of `ComputeService` whose messages are bytes; see `begin`."""
+        self._check_not_cancelled()
+        channel = self._open()
+        if method not in self._streams:
+            keep_freed_memory()
+            self._streams[method] = channel.stream_stream(path_of(method))
+        return self._streams[method](*arguments, **options)
 
     def check_open(self) -> None:
         """Raises `RuntimeError` if the connection is closed."""
@@ -76,6 +88,10 @@ class AsyncConnection:
         channel, self._channel = self._channel, None
         if channel is not None:
             await channel.close()
+
+    def _check_not_cancelled(self) -> None:
+        if self._is_closed:
+            raise Cancelled("the call was cancelled because its client was closed")
 
     def _open(self) -> grpc.aio.Channel:
         self.check_open()
@@ -120,6 +136,17 @@ async def settle(rpc: Any, step: Awaitable[T]) -> T:
 async def settle_in_time(rpc: Any, timeout: float) -> Any:
     """Waits for the answer of a unary RPC, and not much longer than its deadline.
 
+    Raises:
+        DeadlineExceeded: The deadline has passed.
+    """
+    async with in_time(timeout):
+        return await settle(rpc, rpc)
+
+
+@asynccontextmanager
+async def in_time(timeout: float) -> AsyncIterator[None]:
+    """Bounds how long the body waits for RPCs to not much longer than their deadline.
+
     While the socket takes no more bytes, gRPC does not end an RPC that waits to write its message,
     not even at the deadline; that lasts until keepalive finds the server dead.
 
@@ -128,7 +155,7 @@ async def settle_in_time(rpc: Any, timeout: float) -> Any:
     """
     try:
         async with asyncio.timeout(timeout + OVERDUE) as limit:
-            return await settle(rpc, rpc)
+            yield
     except TimeoutError as error:
         if not limit.expired():
             raise

@@ -17,7 +17,7 @@ from offgil._retry import RetrySchedule
 from offgil._streams import StreamExchange
 from offgil._translate import is_unavailable, outcome, translate
 
-__all__ = ["run_exchange"]
+__all__ = ["as_bytes_objects", "run_exchange"]
 
 C = TypeVar("C")
 R = TypeVar("R")
@@ -37,6 +37,7 @@ async def run_exchange(
         open_call: Opens the RPC with a timeout in seconds.
         exchange: The messages of the call.
         chunks: What the caller sends. An error that it raises cancels the RPC and is raised here.
+            An iterable that is no iterator is taken from its beginning if the call is repeated.
         options: The options of the client.
 
     Yields:
@@ -62,15 +63,26 @@ async def run_exchange(
             if isinstance(error, Cancelled):
                 raise
             received = await status.behind(error)
-            may_retry = is_unavailable(received) and not source.was_read
+            may_retry = is_unavailable(received) and (not source.was_read or exchange.restart())
             delay = schedule.next_delay(outcome(received)) if may_retry else None
             if delay is None:
                 raise translate(received) from received
+            if source.was_read:
+                source = _Source(chunks)
         finally:
             rpc.cancel()
             sender.cancel()
             await asyncio.wait([sender])
         await asyncio.sleep(delay)
+
+
+async def as_bytes_objects(
+    views: AsyncGenerator[memoryview, None],
+) -> AsyncGenerator[bytes, None]:
+    """Yields the same chunks as bytes."""
+    async with aclosing(views):
+        async for view in views:
+            yield bytes(view)
 
 
 class _Source(AsyncIterator[C]):

@@ -14,7 +14,7 @@ from google.rpc import code_pb2
 
 from offgil._answers import unpack_results
 from offgil._arguments import Kind, pack_argument
-from offgil._arrays import Numbers, check_int, invalid, pack
+from offgil._arrays import Packed, check_int, invalid
 from offgil._catalogue import Kernel, kernels_from_proto
 from offgil._exceptions import OffgilError, ProtocolViolation
 from offgil._proto.offgil.v1 import compute_pb2
@@ -68,11 +68,10 @@ class UnaryCall(Generic[T]):
             ) from fault
 
 
-def process_numbers(numbers: Numbers, rounds: int) -> UnaryCall[Any]:
-    """Prepares `ProcessNumbers`; the result has the kind of `numbers`."""
-    packed = pack(numbers)
+def process_numbers(packed: Packed, rounds: int) -> UnaryCall[Any]:
+    """Prepares `ProcessNumbers`; the result has the kind of the numbers that were packed."""
     request = compute_pb2.ProcessNumbersRequest(
-        packed_numbers=packed.data, rounds=check_rounds(rounds)
+        packed_numbers=bytes(packed.data), rounds=check_rounds(rounds)
     )
 
     def decode(response: compute_pb2.ProcessNumbersResponse) -> Any:

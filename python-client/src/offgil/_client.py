@@ -11,7 +11,7 @@ import grpc
 from grpc_health.v1 import health_pb2
 
 from offgil import _calls
-from offgil._arrays import Numbers
+from offgil._arrays import Numbers, pack
 from offgil._base_client import BaseClient
 from offgil._calls import DEFAULT_ROUNDS, UnaryCall
 from offgil._catalogue import Kernel
@@ -21,7 +21,7 @@ from offgil._inference import InferenceBody, invoke_inference
 from offgil._kernels import KernelNamespace
 from offgil._retry import RetrySchedule
 from offgil._stream import run_exchange
-from offgil._streams import JsonExchange, NumberExchange
+from offgil._streams import AnyExchange, ArrayExchange, JsonExchange, NumberExchange, is_bulk
 from offgil._translate import (
     HEALTH_UNKNOWN,
     is_unavailable,
@@ -59,7 +59,13 @@ class Client(BaseClient[Connection]):
 
     def process_numbers(self, xs: Numbers, rounds: int = DEFAULT_ROUNDS) -> Any:
         """Applies f to each number, `rounds` times; see `AsyncClient.process_numbers`."""
-        return self._invoke(_calls.process_numbers(xs, rounds))
+        packed = pack(xs)
+        if not is_bulk(packed, rounds):
+            return self._invoke(_calls.process_numbers(packed, rounds))
+        exchange = ArrayExchange(packed, rounds)
+        for _ in self._exchange(exchange, exchange.pieces):
+            pass
+        return packed.restore(exchange.results)
 
     def sum_squares(self, a: int, b: int) -> int:
         """Returns a² + b², exactly, or raises `OutOfRange`."""
@@ -83,7 +89,7 @@ class Client(BaseClient[Connection]):
         self, kernel: str, chunks: Iterable[bytes], *, lax: bool = False
     ) -> Iterator[bytes]:
         """Streams JSON text in and out; see `AsyncClient.invoke_json_stream`."""
-        return self._exchange(JsonExchange(kernel, lax), chunks)
+        return map(bytes, self._exchange(JsonExchange(kernel, lax), chunks))
 
     def invoke_inference(
         self, model: str, body: bytes, *, version: str = "", header_bytes: int | None = None
@@ -161,12 +167,10 @@ class Client(BaseClient[Connection]):
                     raise translate(error) from error
             time.sleep(delay)
 
-    def _exchange(
-        self, exchange: NumberExchange | JsonExchange, chunks: Iterable[Any]
-    ) -> Iterator[Any]:
+    def _exchange(self, exchange: AnyExchange, chunks: Iterable[Any]) -> Iterator[Any]:
         def open_call(requests: Iterator[Any], timeout: float) -> Any:
             metadata = self._options.metadata or None
-            return self._connection.begin(
+            return self._connection.begin_stream(
                 exchange.method, requests, timeout=timeout, metadata=metadata
             )
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import grpc
 from grpc_health.v1 import health_pb2_grpc
 
 from offgil._exceptions import Cancelled
-from offgil._options import ClientOptions, channel_arguments
+from offgil._memory import keep_freed_memory
+from offgil._options import ClientOptions, channel_arguments, path_of
 from offgil._proto.offgil.v1 import compute_pb2_grpc
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ class Connection:
         self._channel: grpc.Channel | None = None
         self._compute: ComputeServiceStub | None = None
         self._health: Any = None
+        self._streams: dict[str, Any] = {}
         self._is_closed = False
 
     @property
@@ -57,12 +61,17 @@ class Connection:
         Raises:
             Cancelled: The connection was closed since then, such as between two attempts.
         """
-        try:
+        with self._cancelled_if_closed():
             return getattr(self.compute, method)(*arguments, **options)
-        except (RuntimeError, ValueError) as fault:  # ValueError: gRPC's, of a closed channel
-            if not self._is_closed:
-                raise
-            raise Cancelled("the call was cancelled because its client was closed") from fault
+
+    def begin_stream(self, method: str, *arguments: Any, **options: Any) -> Any:
+        """Begins a streaming RPC of `ComputeService` whose messages are bytes; see `begin`."""
+        with self._cancelled_if_closed():
+            channel = self._open()
+            if method not in self._streams:
+                keep_freed_memory()
+                self._streams[method] = channel.stream_stream(path_of(method))
+            return self._streams[method](*arguments, **options)
 
     def check_open(self) -> None:
         """Raises `RuntimeError` if the connection is closed."""
@@ -76,6 +85,15 @@ class Connection:
             channel, self._channel = self._channel, None
         if channel is not None:
             channel.close()
+
+    @contextmanager
+    def _cancelled_if_closed(self) -> Iterator[None]:
+        try:
+            yield
+        except (RuntimeError, ValueError) as fault:  # ValueError: gRPC's, of a closed channel
+            if not self._is_closed:
+                raise
+            raise Cancelled("the call was cancelled because its client was closed") from fault
 
     def _open(self) -> grpc.Channel:
         if os.getpid() != self._process:

@@ -6,7 +6,9 @@ import json
 import math
 from dataclasses import dataclass
 
-__all__ = ["MAX_MESSAGE_BYTES", "ClientOptions", "channel_arguments"]
+from offgil._proto.offgil.v1 import compute_pb2
+
+__all__ = ["MAX_MESSAGE_BYTES", "ClientOptions", "channel_arguments", "path_of"]
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 # Targets that hold addresses instead of a host name.
@@ -66,3 +68,9 @@ def channel_arguments(
         # servers that check it; see https://github.com/grpc/grpc/issues/38142.
         arguments.append(("grpc.default_authority", "localhost"))
     return arguments
+
+
+def path_of(method: str) -> str:
+    """Returns the path of an RPC of `ComputeService`."""
+    service = compute_pb2.DESCRIPTOR.services_by_name["ComputeService"].full_name
+    return f"/{service}/{method}"

@@ -96,7 +96,7 @@ def respond(method: str, request: Any, kernels: Mapping[str, FakeKernel] | None 
 
 def process_packed(data: bytes, rounds: int) -> bytes:
     """Returns f^rounds of packed numbers, packed."""
-    return pack(process(unpack(pack(data, "packed_numbers").data), rounds)).data
+    return bytes(pack(process(unpack(pack(data, "packed_numbers").data), rounds)).data)
 
 
 def run_json(

@@ -32,6 +32,7 @@ def run_exchange(
         open_call: Opens the RPC with the request messages and a timeout in seconds.
         exchange: The messages of the call.
         chunks: What the caller sends. An error that it raises cancels the RPC and is raised here.
+            An iterable that is no iterator is taken from its beginning if the call is repeated.
         options: The options of the client.
 
     Yields:
@@ -52,10 +53,13 @@ def run_exchange(
         except grpc.RpcError as error:
             if source.fault is not None:
                 raise source.fault from None
-            may_retry = not attempt.end() and is_unavailable(error)
+            was_read = attempt.end()
+            may_retry = is_unavailable(error) and (not was_read or exchange.restart())
             delay = schedule.next_delay(outcome(error)) if may_retry else None
             if delay is None:
                 raise translate(error) from error
+            if was_read:
+                source = _Source(chunks)
         finally:
             attempt.end()
             rpc.cancel()

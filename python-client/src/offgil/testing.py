@@ -19,6 +19,8 @@ import inspect
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from google.protobuf.message import Message
+
 from offgil._async_client import AsyncClient
 from offgil._calls import DEFAULT_ROUNDS, UnaryCall
 from offgil._catalogue import Kernel, Parameter, Result
@@ -27,7 +29,7 @@ from offgil._fake_kernels import FakeKernel
 from offgil._fake_signature import parameters_of, results_of
 from offgil._proto.offgil.v1 import compute_pb2
 from offgil._reference import BUILT_IN, process_packed, respond, run_json
-from offgil._streams import JsonExchange, NumberExchange
+from offgil._streams import AnyExchange, JsonExchange
 
 if TYPE_CHECKING:
     from offgil._proto.offgil.v1.compute_pb2_grpc import ComputeServiceAsyncStub
@@ -103,15 +105,15 @@ class FakeClient(AsyncClient):
         return call.read(respond(call.method, call.request, self._kernels))
 
     async def _exchange(
-        self, exchange: NumberExchange | JsonExchange, chunks: AsyncIterable[Any] | Iterable[Any]
+        self, exchange: AnyExchange, chunks: AsyncIterable[Any] | Iterable[Any]
     ) -> AsyncGenerator[Any, None]:
         self._begin(exchange.method)
         messages = [exchange.header()]
         async for chunk in _each(chunks):
             messages += exchange.chunk(chunk)
         messages.append(exchange.end())
-        for response in _respond_stream(messages, self._kernels):
-            for part in exchange.answer(response):
+        for response in _respond_stream(exchange.method, messages, self._kernels):
+            for part in exchange.answer(response.SerializeToString()):
                 yield part
         exchange.finish()
 
@@ -130,17 +132,21 @@ async def _each(chunks: AsyncIterable[Any] | Iterable[Any]) -> AsyncGenerator[An
             yield chunk
 
 
-def _respond_stream(messages: list[Any], kernels: Mapping[str, FakeKernel]) -> Iterable[Any]:
-    header = messages[0].header
-    if isinstance(header, compute_pb2.InvokeJsonStreamHeader):
-        body = b"".join(message.body for message in messages[1:-1])
+def _respond_stream(
+    method: str, sent: list[bytes], kernels: Mapping[str, FakeKernel]
+) -> Iterable[Message]:
+    if method == JsonExchange.method:
+        opening, *chunks, _ = map(compute_pb2.InvokeJsonStreamRequest.FromString, sent)
+        header = opening.header
+        body = b"".join(chunk.body for chunk in chunks)
         is_lax = header.mode == compute_pb2.JSON_MODE_LAX
         answer = run_json(header.kernel, body, is_lax, kernels)
         yield compute_pb2.InvokeJsonStreamResponse(body=answer)
         yield compute_pb2.InvokeJsonStreamResponse(end=compute_pb2.InvokeJsonStreamEnd())
         return
-    rounds = header.rounds if header.HasField("rounds") else DEFAULT_ROUNDS
-    for message in messages[1:-1]:
-        data = process_packed(message.packed_numbers, rounds)
+    first, *arrays, last = map(compute_pb2.ProcessNumbersStreamRequest.FromString, sent)
+    rounds = first.header.rounds if first.header.HasField("rounds") else DEFAULT_ROUNDS
+    for array in arrays:
+        data = process_packed(array.packed_numbers, rounds)
         yield compute_pb2.ProcessNumbersStreamResponse(packed_results=data)
-    yield compute_pb2.ProcessNumbersStreamResponse(end=messages[-1].end)
+    yield compute_pb2.ProcessNumbersStreamResponse(end=last.end)

@@ -47,17 +47,17 @@ class IncomingBody:
         self.is_whole = self.is_complete.is_set()
         return self.is_whole
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Yields the prefix and then the rest, in pieces of a good size, while it arrives."""
+    async def chunks(self) -> AsyncIterator[list[bytes]]:
+        """Yields the prefix and the rest, while it arrives: chunks of a good size, in parts."""
         parts, size = [self.prefix], len(self.prefix)
         while not self.is_complete.is_set():
-            if size >= MESSAGE_BYTES:
-                yield b"".join(parts)
-                parts, size = [], 0
             chunk = await self._next()
+            if size + len(chunk) > MESSAGE_BYTES:
+                yield parts
+                parts, size = [], 0
             parts.append(chunk)
             size += len(chunk)
-        yield b"".join(parts)
+        yield parts
 
     async def _next(self) -> bytes:
         try:

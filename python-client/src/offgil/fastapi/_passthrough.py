@@ -86,7 +86,7 @@ class PassThrough:
     async def _stream(self, request: Request, client: AsyncClient, body: IncomingBody) -> Response:
         patient = client.with_options(timeout=TRANSFER_TIMEOUT + client.timeout)
         transfer = Transfer(body.chunks(), client.timeout)
-        results = patient.invoke_json_stream(self._kernel, transfer.chunks(), lax=self._lax)
+        results = patient._forward_json(self._kernel, transfer.chunks(), lax=self._lax)
         try:
             # With the first chunk the kernel has succeeded, so the status is known.
             step = transfer.first(results)
@@ -100,8 +100,8 @@ class PassThrough:
 
 
 async def _answer(
-    first: bytes, transfer: Transfer, results: AsyncGenerator[bytes, None]
-) -> AsyncGenerator[bytes, None]:
+    first: memoryview, transfer: Transfer, results: AsyncGenerator[memoryview, None]
+) -> AsyncGenerator[memoryview, None]:
     # An error in here breaks the connection, so that nobody takes a part for the whole.
     async with aclosing(results):
         yield first

@@ -21,11 +21,11 @@ TRANSFER_TIMEOUT = 600.0
 class Transfer:
     """A body on its way to the server, and the answer on its way back."""
 
-    def __init__(self, body: AsyncIterator[bytes], timeout: float) -> None:
+    def __init__(self, body: AsyncIterator[list[bytes]], timeout: float) -> None:
         """Creates a transfer.
 
         Args:
-            body: The chunks of the body, as they arrive.
+            body: The chunks of the body in parts, as they arrive.
             timeout: For how many seconds at a time the server may keep this side waiting: until it
                 takes a chunk, until it has computed, until it gives a chunk of its answer.
         """
@@ -34,15 +34,18 @@ class Transfer:
         # While the first chunk of the answer is waited for.
         self._limit: asyncio.Timeout | None = None
 
-    async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """Yields the body. Who asks for the next chunk waits for the HTTP client; else we wait."""
+    async def chunks(self) -> AsyncGenerator[list[bytes], None]:
+        """Yields the body, each chunk in parts.
+
+        Who asks for the next chunk waits for the HTTP client; else this side waits for the server.
+        """
         async for chunk in self._body:
             self._count(True)
             yield chunk
             self._count(False)
         self._count(True)
 
-    async def first(self, results: AsyncGenerator[bytes, None]) -> bytes | None:
+    async def first(self, results: AsyncGenerator[memoryview, None]) -> memoryview | None:
         """Returns the first chunk of the answer; None if it is empty.
 
         Raises:
@@ -54,7 +57,9 @@ class Transfer:
             finally:
                 self._limit = None
 
-    async def rest(self, results: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    async def rest(
+        self, results: AsyncGenerator[memoryview, None]
+    ) -> AsyncGenerator[memoryview, None]:
         """Yields the further chunks of the answer.
 
         Raises:
