@@ -13,13 +13,14 @@ import grpc.aio
 from grpc_health.v1 import health_pb2
 
 from offgil import _calls
-from offgil._arrays import Numbers, Packed, pack
+from offgil._arrays import Numbers, Packed, check_int, pack
 from offgil._async_connection import AsyncConnection, in_time, settle_in_time
 from offgil._async_stream import as_bytes_objects, run_exchange
 from offgil._base_client import BaseClient
 from offgil._calls import DEFAULT_ROUNDS, UnaryCall
 from offgil._catalogue import Kernel
 from offgil._exceptions import ConnectionFailed, DeadlineExceeded, OffgilError
+from offgil._gatherer import Gatherer
 from offgil._inference import InferenceBody, invoke_inference
 from offgil._kernels import AsyncKernelNamespace
 from offgil._retry import RetrySchedule
@@ -50,6 +51,7 @@ class AsyncClient(BaseClient[AsyncConnection]):
 
     _connection_class = AsyncConnection
     _namespace_class = AsyncKernelNamespace
+    _gatherer: Gatherer[tuple[int, int], int] | None = None
 
     @property
     def stub(self) -> ComputeServiceAsyncStub:
@@ -72,8 +74,22 @@ class AsyncClient(BaseClient[AsyncConnection]):
         return await self._invoke(_calls.process_numbers(packed, rounds))
 
     async def sum_squares(self, a: int, b: int) -> int:
-        """Returns a² + b², exactly, or raises `OutOfRange`."""
-        return await self._invoke(_calls.sum_squares(a, b))
+        """Returns a² + b², exactly, or raises `OutOfRange`.
+
+        Calls that come while others are in flight go to the server together, see the option
+        ``batching``.
+        """
+        pair = check_int(a, "a"), check_int(b, "b")
+        if not self._options.batching:
+            return await self._invoke(_calls.sum_squares(*pair))
+        gatherer = self._gatherer
+        if gatherer is None:
+            gatherer = self._gatherer = Gatherer(self._send_batch, self._options.timeout)
+        self._connection.check_usable()
+        if gatherer.is_busy:
+            return await gatherer.join(pair)
+        with gatherer.alone():
+            return await self._invoke(_calls.sum_squares(*pair))
 
     async def batch_sum_squares(self, pairs: Iterable[tuple[int, int]]) -> list[int | OffgilError]:
         """Returns a² + b² or an error, not raised, for each pair."""
@@ -213,6 +229,10 @@ class AsyncClient(BaseClient[AsyncConnection]):
 
     async def _invoke(self, call: UnaryCall[T]) -> T:
         self._connection.check_open()
+        return await self._attempt(call)
+
+    async def _attempt(self, call: UnaryCall[T]) -> T:
+        """Makes a call for a caller that found this client open."""
         schedule = RetrySchedule(self._options)
         while True:
             timeout = schedule.attempt_timeout()
@@ -229,6 +249,9 @@ class AsyncClient(BaseClient[AsyncConnection]):
                 if delay is None:
                     raise translate(error) from error
             await asyncio.sleep(delay)
+
+    async def _send_batch(self, pairs: Sequence[tuple[int, int]]) -> list[int | OffgilError]:
+        return await self._attempt(_calls.batch_sum_squares(pairs))
 
     async def _process_array(self, exchange: ArrayExchange, packed: Packed) -> Any:
         async with in_time(self._options.timeout):

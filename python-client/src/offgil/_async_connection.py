@@ -82,6 +82,10 @@ class AsyncConnection:
         if self._is_closed:
             raise RuntimeError("this AsyncClient is closed")
 
+    def check_usable(self) -> None:
+        """Raises `RuntimeError` if the connection is closed, or of another loop or process."""
+        self._open()
+
     async def close(self) -> None:
         """Closes the channel and cancels its calls; may be called again."""
         self._is_closed = True

@@ -25,6 +25,8 @@ class BaseClient(Generic[ConnectionT]):
 
     _connection_class: ClassVar[type[Any]]
     _namespace_class: ClassVar[type[Any]]
+    # Calls of this client that go together; of an asynchronous one only.
+    _gatherer: Any = None
 
     def __init__(
         self,
@@ -34,6 +36,7 @@ class BaseClient(Generic[ConnectionT]):
         connect_timeout: float = 2.0,
         metadata: tuple[tuple[str, str], ...] = (),
         max_message_bytes: int = MAX_MESSAGE_BYTES,
+        batching: bool = True,
     ) -> None:
         """Creates a client; it connects with the first call.
 
@@ -44,6 +47,9 @@ class BaseClient(Generic[ConnectionT]):
             connect_timeout: For how many seconds a call looks for a server.
             metadata: Sent with every call.
             max_message_bytes: The largest message, both ways. The server has a limit of its own.
+            batching: Whether calls of `AsyncClient.sum_squares` that come while others are in
+                flight go to the server together, each with its own deadline, error and
+                cancellation.
 
         Raises:
             ValueError: A timeout or the target is wrong.
@@ -51,7 +57,10 @@ class BaseClient(Generic[ConnectionT]):
         if target is None:
             target = Settings.from_environ().target or DEFAULT_TARGET
         self._options = ClientOptions(
-            timeout=timeout, connect_timeout=connect_timeout, metadata=tuple(metadata)
+            timeout=timeout,
+            connect_timeout=connect_timeout,
+            metadata=tuple(metadata),
+            batching=batching,
         )
         self._connection: ConnectionT = self._connection_class(
             check_target(target), self._options, max_message_bytes
@@ -84,11 +93,18 @@ class BaseClient(Generic[ConnectionT]):
         timeout: float | None = None,
         connect_timeout: float | None = None,
         metadata: tuple[tuple[str, str], ...] | None = None,
+        batching: bool | None = None,
     ) -> Self:
         """Returns a client with other options on the same channel; closing it closes nothing."""
-        given = {"timeout": timeout, "connect_timeout": connect_timeout, "metadata": metadata}
+        given = {
+            "timeout": timeout,
+            "connect_timeout": connect_timeout,
+            "metadata": metadata,
+            "batching": batching,
+        }
         changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
         derived = copy.copy(self)
         derived._options = dataclasses.replace(self._options, **changes)
         derived._owns_connection = False
+        derived._gatherer = None
         return derived

@@ -23,11 +23,13 @@ class ClientOptions:
         timeout: The deadline of every call, in seconds, retries included.
         connect_timeout: For how many seconds a call looks for a server that it cannot reach.
         metadata: Sent with every call, such as ``(("x-request-id", "…"),)``.
+        batching: Whether tiny calls of an `AsyncClient` go together while others are in flight.
     """
 
     timeout: float = 30.0
     connect_timeout: float = 2.0
     metadata: tuple[tuple[str, str], ...] = ()
+    batching: bool = True
 
     def __post_init__(self) -> None:
         """Refuses a timeout that is no positive finite number: every call has a deadline."""

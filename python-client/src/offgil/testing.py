@@ -48,7 +48,7 @@ class FakeClient(AsyncClient):
 
     def __init__(self) -> None:
         """Creates a fake; no server needs to run."""
-        super().__init__("unix:///nowhere/offgil.sock")
+        super().__init__("unix:///nowhere/offgil.sock", batching=False)
         self.calls: list[str] = []
         # In a list, so that the clients which with_options derives share it.
         self._error: list[OffgilError] = []
