@@ -12,6 +12,8 @@ from starlette.requests import Request
 __all__ = ["ClientDisconnected", "cancel_on_disconnect"]
 
 T = TypeVar("T")
+# For how many seconds work goes on unwatched: most is done by then, and needs no second task.
+UNWATCHED = 0.005
 
 
 class ClientDisconnected(HTTPException):
@@ -54,7 +56,13 @@ async def cancel_on_disconnect(
 
     # The same accounting as in asyncio.timeout: only a cancellation of our own is swallowed.
     cancelling = task.cancelling()
-    watcher = asyncio.create_task(watch())
+    watcher: asyncio.Task[None] | None = None
+
+    def begin() -> None:
+        nonlocal watcher
+        watcher = asyncio.ensure_future(watch())
+
+    beginning = asyncio.get_running_loop().call_later(UNWATCHED, begin)
     try:
         return await work
     except asyncio.CancelledError:
@@ -62,4 +70,6 @@ async def cancel_on_disconnect(
             raise ClientDisconnected from None
         raise
     finally:
-        watcher.cancel()
+        beginning.cancel()
+        if watcher is not None:
+            watcher.cancel()

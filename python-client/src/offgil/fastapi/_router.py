@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from offgil._async_client import AsyncClient
 from offgil._catalogue import Kernel
 from offgil.fastapi._catalogue import remember_catalogue
 from offgil.fastapi._dependency import OffgilDep
+from offgil.fastapi._direct import direct
 from offgil.fastapi._disconnect import cancel_on_disconnect
 from offgil.fastapi._errors import ERROR_RESPONSES
 from offgil.fastapi._inference import create_inference_router
@@ -46,9 +49,14 @@ def _create_compute_router() -> APIRouter:
         response_model=ProcessNumbersResult,
         responses={400: {"model": ErrorDetail, "description": "The body is no text."}},
         openapi_extra={"requestBody": json_body(ProcessNumbersBody.model_json_schema())},
+        route_class_override=direct(process_numbers),
     )
     router.add_api_route(
-        "/sum-squares-rust", sum_squares, methods=["GET"], response_model=SumSquaresResult
+        "/sum-squares-rust",
+        sum_squares,
+        methods=["GET"],
+        response_model=SumSquaresResult,
+        route_class_override=direct(sum_plain_squares),
     )
     router.add_api_route(
         "/kernels/{name}",
@@ -60,6 +68,7 @@ def _create_compute_router() -> APIRouter:
             415: {"model": ErrorDetail, "description": "The body is not JSON."},
         },
         openapi_extra={"requestBody": json_body({"type": "object"}), KERNEL_MARK: True},
+        route_class_override=direct(run_named_kernel),
     )
     router.add_api_route(
         "/kernels", list_kernels, methods=["GET"], response_model=list[KernelModel]
@@ -96,9 +105,29 @@ async def sum_squares(
     return SumSquaresResult(a=a, b=b, sum_of_squares=result)
 
 
+# Integers of int64 without leading zeros, as programs write them.
+PLAIN_PAIR = re.compile(rb"a=(0|-?[1-9][0-9]{0,17})&b=(0|-?[1-9][0-9]{0,17})")
+
+
+async def sum_plain_squares(request: Request, compute: AsyncClient) -> Response | None:
+    """Does the same for a query that is no more than ``a=5&b=10``."""
+    plain = PLAIN_PAIR.fullmatch(request.scope["query_string"])
+    if plain is None:
+        return None
+    a, b = int(plain[1]), int(plain[2])
+    result = await cancel_on_disconnect(request, compute.sum_squares(a, b))
+    text = f'{{"a":{a},"b":{b},"sum_of_squares":{result}}}'
+    return Response(text, media_type="application/json")
+
+
 async def run_kernel(name: str, request: Request, compute: OffgilDep) -> Response:
     """Runs any kernel of the catalogue: a JSON object of arguments in, one of results out."""
     return await PassThrough(name, lax=False).answer(request, compute)
+
+
+async def run_named_kernel(request: Request, compute: AsyncClient) -> Response:
+    """Does the same for the name in the path."""
+    return await run_kernel(request.path_params["name"], request, compute)
 
 
 async def list_kernels(request: Request, compute: OffgilDep) -> tuple[Kernel, ...]:
