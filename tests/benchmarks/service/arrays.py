@@ -14,7 +14,7 @@ TCP = "offgil over TCP"
 CHUNKED = "offgil, stream of 1 MiB chunks"
 PYO3 = "PyO3 with NumPy, in a thread"
 POOL = "ProcessPoolExecutor"
-FRESH, WARM = "memcpy, fresh memory", "memcpy, warm memory"
+FRESH, WARM = "memcpy into a new array", "memcpy into the same array"
 CHUNK = 1024 * 1024 // 8
 SEED = 1
 

@@ -18,7 +18,7 @@ def fastest(curve: Curve) -> str:
         best = sorted(_rivals(series), key=series.median)[:2]
         times = [f"{way} ({number(series.median(way))} {series.unit})" for way in best]
         rows.append([f"{size:,}", *times, *[NOTHING] * (2 - len(times))])
-    return table(["n", f"{curve.title}: fastest", "second"], rows)
+    return table(["n", f"{curve.title}: fastest", "second"], rows, texts=3)
 
 
 def ahead(curve: Curve) -> str:

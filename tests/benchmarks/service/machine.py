@@ -17,7 +17,7 @@ def machine() -> str:
     """Describes the machine and the software."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     hardware = f"{processor()}, {os.cpu_count()} cores, {memory:.0f} GB of memory"
-    system = f"{platform.system()} {platform.release()}"
+    system = f"{platform.system()} {platform.release().split('-')[0]}"
     return f"{hardware}; {system}; {_server()}; Python {platform.python_version()}, {_packages()}"
 
 

@@ -39,7 +39,7 @@ def markdown(sections: Sequence[Section], folder: str) -> Iterator[str]:
     yield "## Goals"
     goals = [goal for section in sections for goal in section.goals]
     rows = [[x.claim, x.figure, "yes" if x.reached else "**no**"] for x in goals]
-    yield table(["goal", "figure", "reached?"], rows)
+    yield table(["goal", "figure", "reached?"], rows, texts=3)
     for section in sections:
         yield from part(section, folder)
     yield from _crossings(sections)

@@ -24,21 +24,24 @@ text { font: 13px system-ui, sans-serif; fill: #24292f; }
 </style>"""
 
 
-def bars(title: str, unit: str, values: Mapping[str, float]) -> str:
-    """Returns horizontal bars on a logarithmic scale, each with its figure."""
-    scale = _Scale(values.values(), LABELS, WIDTH - 80)
+def bars(
+    title: str, unit: str, values: Mapping[str, float], *, logarithmic: bool, marked: str
+) -> str:
+    """Returns horizontal bars, each with its figure; those whose names hold a text are marked."""
+    scale = _Scale(values.values(), LABELS, WIDTH - 80, logarithmic=logarithmic)
     bottom = TOP + ROW * len(values)
     parts = [_grid_line(scale(tick), tick, bottom) for tick in scale.ticks]
     for row, (name, value) in enumerate(values.items()):
         y = TOP + ROW * row
         width = max(scale(value) - LABELS, 1)
+        colour = COLOURS[0 if marked in name else 1]
         parts += [
             _text(LABELS - 8, y + 16, name, anchor="end"),
-            f'<rect x="{LABELS}" y="{y + 4}" width="{width:.1f}" height="16" rx="2" '
-            f'fill="{COLOURS[0 if row == 0 else 1]}"/>',
+            f'<rect x="{LABELS}" y="{y + 4}" width="{width:.1f}" height="16" fill="{colour}"/>',
             _text(LABELS + width + 6, y + 16, _short(value)),
         ]
-    return _document(f"{title} ({unit}, logarithmic)", bottom + 26, parts)
+    shown = f"{unit}, logarithmic" if logarithmic else unit
+    return _document(f"{title} ({shown})", bottom + 26, parts)
 
 
 def lines(title: str, axis: str, curves: Mapping[str, Mapping[int, float]]) -> str:
@@ -68,21 +71,30 @@ def lines(title: str, axis: str, curves: Mapping[str, Mapping[int, float]]) -> s
 
 
 class _Scale:
-    """Maps values to a range of pixels by their logarithms."""
+    """Maps values to a range of pixels, by their logarithms or from zero on."""
 
-    def __init__(self, values: Iterable[float], start: float, end: float) -> None:
+    def __init__(
+        self, values: Iterable[float], start: float, end: float, *, logarithmic: bool = True
+    ) -> None:
         values = list(values)
-        self._low = math.floor(math.log10(min(values)) - 1e-9)
-        self._high = max(math.ceil(math.log10(max(values)) - 1e-9), self._low + 1)
         self._start, self._end = start, end
+        self._logarithmic = logarithmic
+        if logarithmic:
+            self._low = math.floor(math.log10(min(values)) - 1e-9)
+            self._high = max(math.ceil(math.log10(max(values)) - 1e-9), self._low + 1)
+        else:
+            self._unit = 10 ** math.floor(math.log10(max(values)))
+            self._low, self._high = 0, math.ceil(max(values) / self._unit)
 
     def __call__(self, value: float) -> float:
-        part = (math.log10(value) - self._low) / (self._high - self._low)
+        place = math.log10(value) if self._logarithmic else value / self._unit
+        part = (place - self._low) / (self._high - self._low)
         return self._start + part * (self._end - self._start)
 
     @property
     def ticks(self) -> list[float]:
-        return [10.0**power for power in range(self._low, self._high + 1)]
+        steps = range(self._low, self._high + 1)
+        return [10.0**step if self._logarithmic else step * self._unit for step in steps]
 
 
 def _spread(ends: Mapping[str, float]) -> dict[str, float]:

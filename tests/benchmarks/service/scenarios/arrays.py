@@ -70,7 +70,7 @@ def _row(count: int, way: str, series: Series, peaks: dict[str, float] | None) -
 
 
 def _goals(count: int, way: str, series: Series, peaks: dict[str, float]) -> list[Goal]:
-    what = f"array of {series.title} there and back" + (f", as a {way}" if way != UNIX else "")
+    what = f"array of {series.title} there and back" + (f" ({way})" if way != UNIX else "")
     rate = _rate(count, series, way)
     figure = " and ".join(f"{number(peaks[side])} ×" for side in ("client", "server"))
     most = max(peaks.values())

@@ -10,7 +10,7 @@ from benchmarks.service.bodies import body, check_post
 from benchmarks.service.frameworks import Mosec, Ray
 from benchmarks.service.plan import Plan
 from benchmarks.service.scenarios.posts import turn
-from benchmarks.service.section import Curve, Section
+from benchmarks.service.section import Section
 from benchmarks.service.series import OFFGIL, Series, in_turns, progress
 from benchmarks.service.services import Offgil, running
 from benchmarks.service.table import comparison
@@ -28,13 +28,11 @@ def measure(plan: Plan, folder: Path) -> Section:
     """Measures it."""
     section = Section(TITLE, TEXT)
     for way, framework in ((MOSEC, Mosec(folder)), (RAY, Ray(folder))):
-        points = _phase(plan, folder, way, framework)
-        section.tables.append(comparison(points.values()))
-        section.curves = [*section.curves, Curve(f"{TITLE}, {way}", points)]
+        section.tables.append(comparison(_phase(plan, folder, way, framework)))
     return section
 
 
-def _phase(plan: Plan, folder: Path, way: str, framework: WebApp) -> dict[int, Series]:
+def _phase(plan: Plan, folder: Path, way: str, framework: WebApp) -> list[Series]:
     offgil = Offgil(folder)
     with running(offgil), ExitStack() as stack:
         apps: dict[str, WebApp] = {OFFGIL: offgil}
@@ -43,11 +41,11 @@ def _phase(plan: Plan, folder: Path, way: str, framework: WebApp) -> dict[int, S
             apps[way] = framework
         except AssertionError:
             progress(f"{way} {NOT_STARTED}: {framework.log[-1000:]}")
-        points = {count: _turns(plan, folder, apps, count) for count in plan.outside_counts}
+        many = [_turns(plan, folder, apps, count) for count in plan.outside_counts]
     if way not in apps:
-        for series in points.values():
+        for series in many:
             series.figures[way], series.notes[way] = [], NOT_STARTED
-    return points
+    return many
 
 
 def _turns(plan: Plan, folder: Path, apps: Mapping[str, WebApp], count: int) -> Series:

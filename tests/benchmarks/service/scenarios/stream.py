@@ -12,8 +12,6 @@ from benchmarks.service.series import Series, progress
 from benchmarks.service.table import comparison, megabytes, number, table
 
 STREAM, UNARY = "stream", "unary calls"
-# What each of the two sends in a turn.
-TURN_BYTES = 1_000_000_000
 LIMIT = 64_000_000
 TITLE = "A long stream"
 TEXT = """NumPy arrays of 1 MiB through `AsyncClient.process_numbers_stream`, over the Unix socket
@@ -26,10 +24,12 @@ def measure(plan: Plan, folder: Path) -> Section:
     size = f"{plan.stream_bytes / 1e9:g} GB"
     progress(f"{TITLE} of {size}")
     long = worker.run("stream", folder, total=plan.stream_bytes, unary=0)
-    series = Series("1 GB each", "GB/s", {STREAM: [], UNARY: []}, base=UNARY)
+    series = Series(
+        f"{megabytes(plan.turn_bytes)} each", "GB/s", {STREAM: [], UNARY: []}, base=UNARY
+    )
     for turn in range(plan.rounds):
         progress(f"{TITLE}, round {turn + 1} of {plan.rounds}")
-        both = worker.run("stream", folder, total=TURN_BYTES, unary=TURN_BYTES)
+        both = worker.run("stream", folder, total=plan.turn_bytes, unary=plan.turn_bytes)
         series.figures[STREAM].append(both["stream"] / 1e9)
         series.figures[UNARY].append(both["unary"] / 1e9)
     ratio = median(series.ratios(STREAM))

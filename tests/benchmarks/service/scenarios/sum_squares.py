@@ -54,7 +54,9 @@ def measure(plan: Plan, folder: Path) -> Section:
     section = Section(TITLE, TEXT, [comparison([alone]), comparison(crowds)])
     section.goals = [*map(_rate_goal, crowds), _time_goal(alone)]
     rates = {f"{x.title}: {way}": x.median(way) for x in crowds for way in x.figures}
-    section.plots["sum-squares"] = svg.bars(TITLE, "requests/s", rates)
+    section.plots["sum-squares"] = svg.bars(
+        TITLE, "requests/s", rates, logarithmic=False, marked=OFFGIL
+    )
     return section
 
 
