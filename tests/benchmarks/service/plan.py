@@ -38,8 +38,8 @@ class Plan:
 
 
 FULL = Plan(
-    rounds=7,
-    seconds=1.0,
+    rounds=5,
+    seconds=0.8,
     counts=(10, 1_000, 10_000, 100_000, 1_000_000),
     slow_count=1_000_000,
     outside_counts=(10, 1_000, 100_000),
@@ -52,11 +52,11 @@ FULL = Plan(
 )
 QUICK = Plan(
     rounds=3,
-    seconds=0.5,
+    seconds=0.3,
     counts=(1_000, 100_000, 1_000_000),
     slow_count=100_000,
     outside_counts=(1_000,),
-    quiet_seconds=2.0,
+    quiet_seconds=1.5,
     array_counts=(1_000, 1_000_000, 10_000_000),
     array_calls=5,
     stream_bytes=1_000_000_000,

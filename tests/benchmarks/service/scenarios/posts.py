@@ -25,11 +25,11 @@ POOL = "ProcessPoolExecutor"
 GRPC = "grpc.aio with lists"
 ECHO, ECHO_CHUNKS = "echo, in one piece", "echo, in chunks"
 TITLE = "Posting numbers"
-TEXT = """`POST` of n random numbers as JSON, on one connection; 1000 rounds for each number. `offgil`
-is `offgil.app:app` under `offgil serve`; the others are apps under uvicorn. The *echo* endpoints,
-under the same server as offgil, read the body and answer with the same bytes. Every figure of a
-round is the median time of its requests. Memory is that of the app and of all processes that it
-has started; the server that *grpc.aio* calls is not among them."""
+TEXT = """`POST` of n random numbers as JSON, on one connection; 1000 rounds for each number.
+`offgil` is `offgil.app:app` under `offgil serve`; the others are apps under uvicorn. The *echo*
+endpoints, under the same server as offgil, read the body and answer with the same bytes. Every
+figure of a round is the median time of its requests. Memory is that of the app and of all
+processes that it has started; the server that *grpc.aio* calls is not among them."""
 
 
 def measure(plan: Plan, folder: Path) -> Section:
