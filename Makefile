@@ -67,10 +67,10 @@ test-python: $(VENV)/.ready
 test-black-box: setup $(TRITON)/.ready
 	cd tests && $(BIN)/pytest -q --ignore=compose
 
-bench: server bench-peers $(TOOLS)/bin/oha ## Measure the service beside its peers, in 10 minutes, and write docs/benchmarks.md
+bench: server bench-peers $(TOOLS)/bin/oha ## Measure the service beside its peers, in about 10 minutes, and write docs/benchmarks.md
 	cd tests && $(CURDIR)/$(BENCH)/bin/python -m benchmarks.service --write $(BENCH_FLAGS)
 
-bench-quick: server bench-peers $(TOOLS)/bin/oha ## Measure less of it, in 2 minutes, and print the tables
+bench-quick: server bench-peers $(TOOLS)/bin/oha ## Measure less of it, in about 2 minutes, and print the tables
 	cd tests && $(CURDIR)/$(BENCH)/bin/python -m benchmarks.service --quick $(BENCH_FLAGS)
 
 # From rust-server, whose toolchain they are built with.
@@ -92,6 +92,7 @@ check: check-rust check-deny check-python check-proto ## Check formats, lints, t
 
 check-rust:
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --all --check --manifest-path $(NATIVE)/Cargo.toml
 	@# Kernels are mathematics only: nothing of requests or runtimes in their tree.
 	@if (cd rust-server && cargo tree --locked --package offgil-kernels --edges normal --prefix none) | \
 		grep -E '^(tokio|tonic|prost|hyper|http)'; then echo "not for kernels"; exit 1; fi

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import re
+import signal
+import sys
 import tempfile
 from pathlib import Path
 
@@ -43,6 +45,8 @@ def main() -> None:
     parser.add_argument("--only", type=re.compile, default="", help=f"a pattern of: {names}")
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
     options = parser.parse_args()
+    # So that the processes end with this one at SIGTERM as they do at Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     plan = QUICK if options.quick else FULL
     sections = []
     with tempfile.TemporaryDirectory(prefix="offgil-bench-") as folder:

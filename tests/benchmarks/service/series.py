@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -49,10 +49,15 @@ def in_turns(title: str, unit: str, ways: Mapping[str, Callable[[], float]], rou
     names = list(ways)
     for turn in range(rounds):
         progress(f"{title}, round {turn + 1} of {rounds}")
-        start = turn % len(names)
-        for way in names[start:] + names[:start]:
+        for way in rotated(names, turn):
             series.figures[way].append(ways[way]())
     return series
+
+
+def rotated(names: Sequence[str], turn: int) -> list[str]:
+    """Returns the names in their order, beginning with another one each turn."""
+    start = turn % len(names)
+    return [*names[start:], *names[:start]]
 
 
 def progress(text: str) -> None:

@@ -10,7 +10,7 @@ from benchmarks.service.bodies import body, check_post
 from benchmarks.service.plan import Plan
 from benchmarks.service.scenarios.posts import BEST, USUAL
 from benchmarks.service.section import Goal, Section
-from benchmarks.service.series import OFFGIL, progress
+from benchmarks.service.series import OFFGIL, progress, rotated
 from benchmarks.service.services import Offgil, Peer, running
 from benchmarks.service.table import number, table
 from processes import WebApp
@@ -40,8 +40,8 @@ def measure(plan: Plan, folder: Path) -> Section:
         posts = {way: _post(way, app, path, sent) for way, app in apps.items()}
         for done in range(rounds):
             progress(f"{TITLE}, round {done + 1} of {rounds}")
-            for way, app in apps.items():
-                ping = load.Request(f"{app.url}/ping", answer_bytes=0)
+            for way in rotated(list(apps), done):
+                ping = load.Request(f"{apps[way].url}/ping", answer_bytes=0)
                 idle[way].append(_watch(ping, plan))
                 with load.background(posts[way]):
                     busy[way].append(_watch(ping, plan))

@@ -17,12 +17,13 @@ from benchmarks.service.table import comparison, number
 from processes import Server, WebApp
 
 PYO3 = "PyO3 in process"
-GRPC = "grpc.aio, a call for each"
+GRPC = "plain grpc.aio"
 CONNECTIONS = (1, 16, 64)
 TITLE = "Tiny calls over HTTP"
-TEXT = """`GET /sum-squares`, with a typed response. *PyO3* is called directly on the event loop,
-as so short a function would be. With one connection the figure is the median time of a request,
-with more the rate of all."""
+TEXT = """`GET /sum-squares`, with a typed response. *PyO3* is called directly on the event loop, as
+so short a function would be; *plain grpc.aio* makes one call for each request, to a server like
+offgil's. With one connection the figure is the median time of a request, with more the rate of
+all."""
 EXPECTED = {"a": 5, "b": 10, "sum_of_squares": 125}
 
 

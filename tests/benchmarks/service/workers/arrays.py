@@ -26,6 +26,7 @@ from benchmarks.service.arrays import (
     in_chunks,
 )
 from benchmarks.service.reference import ROUNDS
+from benchmarks.service.series import rotated
 from benchmarks.service.workers import answer
 from processes import free_port
 
@@ -55,8 +56,7 @@ async def main(count: int, rounds: int, calls: int) -> dict[str, list[float]]:
                 del ways[way]
             names = list(ways)
             for turn in range(rounds):
-                start = turn % len(names)
-                for way in names[start:] + names[:start]:
+                for way in rotated(names, turn):
                     figures[way].append(await _turn(ways[way], array, calls))
             return figures
 
