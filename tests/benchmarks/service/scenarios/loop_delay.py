@@ -35,11 +35,10 @@ def measure(plan: Plan, folder: Path) -> Section:
     }
     idle: dict[str, list[load.Load]] = {way: [] for way in apps}
     busy: dict[str, list[load.Load]] = {way: [] for way in apps}
-    rounds = max(plan.rounds // 2, 2)
     with running(*apps.values()):
         posts = {way: _post(way, app, path, sent) for way, app in apps.items()}
-        for done in range(rounds):
-            progress(f"{TITLE}, round {done + 1} of {rounds}")
+        for done in range(plan.rounds):
+            progress(f"{TITLE}, round {done + 1} of {plan.rounds}")
             for way in rotated(list(apps), done):
                 ping = load.Request(f"{apps[way].url}/ping", answer_bytes=0)
                 idle[way].append(_watch(ping, plan))
