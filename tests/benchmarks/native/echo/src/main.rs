@@ -4,7 +4,6 @@ use std::{env, error::Error};
 
 use tonic::{Request, Response, Status, transport::Server};
 
-#[expect(missing_docs, reason = "generated")]
 mod proto {
     tonic::include_proto!("offgil.v1");
 }
