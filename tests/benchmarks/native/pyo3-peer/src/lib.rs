@@ -1,6 +1,6 @@
 //! The kernels in the process of the Python app: as PyO3 is usually written, and at its best.
 
-use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1};
+use numpy::{PyArray1, PyReadonlyArray1};
 use offgil_kernels::{
     Context,
     builtin::{process_numbers::process_in_place, sum_squares::exact_sum},
