@@ -38,7 +38,9 @@ class Ray(WebApp):
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         command = [sys.executable, "-m", f"{APPS}.ray_app", str(port)]
-        environment = clean_environment(PYTHONPATH=str(TESTS), RAY_USAGE_STATS_ENABLED="0")
+        environment = clean_environment(
+            PYTHONPATH=str(TESTS), RAY_USAGE_STATS_ENABLED="0", RAY_TMPDIR=str(folder)
+        )
         super().__init__(command, folder, environment=environment, cwd=TESTS)
 
     def is_ready(self) -> bool:
