@@ -12,12 +12,17 @@ CARGO := cd rust-server && cargo
 SERVER := $(CURDIR)/rust-server/target/release/offgil-server
 TOOLS := $(CURDIR)/rust-server/target/tools
 CARGO_DENY_VERSION := 0.20.2
+OHA_VERSION := 1.16.0
+NATIVE := $(CURDIR)/tests/benchmarks/native
+NATIVE_TARGET := $(CURDIR)/rust-server/target/benchmarks
 PYTHON_SOURCES := python-client tests
 
 export OFFGIL_SERVER_BIN = $(SERVER)
+export BENCH_OHA = $(TOOLS)/bin/oha
 
 .DEFAULT_GOAL := help
-.PHONY: help setup server run test test-rust test-python test-black-box bench-kernels check check-rust check-deny \
+.PHONY: help setup server run test test-rust test-python test-black-box bench bench-quick bench-peers \
+	bench-kernels check check-rust check-deny \
 	check-python check-proto proto lock dist test-compose \
 	test-new-project clean
 
@@ -62,6 +67,24 @@ test-python: $(VENV)/.ready
 test-black-box: setup $(TRITON)/.ready
 	cd tests && $(BIN)/pytest -q --ignore=compose
 
+bench: server bench-peers $(TOOLS)/bin/oha ## Measure the service beside its peers, in about 10 minutes, and write docs/benchmarks.md
+	cd tests && $(CURDIR)/$(BENCH)/bin/python -m benchmarks.service --write $(BENCH_FLAGS)
+
+bench-quick: server bench-peers $(TOOLS)/bin/oha ## Measure less of it, in about 2 minutes, and print the tables
+	cd tests && $(CURDIR)/$(BENCH)/bin/python -m benchmarks.service --quick $(BENCH_FLAGS)
+
+# From rust-server, whose toolchain they are built with.
+bench-peers: $(BENCH)/.ready
+	cd rust-server && CARGO_TARGET_DIR=$(NATIVE_TARGET) \
+		cargo build --quiet --release --locked --manifest-path $(NATIVE)/Cargo.toml --package echo
+	cd rust-server && CARGO_TARGET_DIR=$(NATIVE_TARGET) VIRTUAL_ENV=$(CURDIR)/$(BENCH) $(CURDIR)/$(BENCH)/bin/maturin \
+		develop --quiet --release --locked --manifest-path $(NATIVE)/pyo3-peer/Cargo.toml
+
+$(TOOLS)/bin/oha:
+	CARGO_TARGET_DIR=$(TOOLS)/build cargo install --quiet --locked --no-default-features --features rustls \
+		--root $(TOOLS) oha@$(OHA_VERSION)
+	rm -rf $(TOOLS)/build
+
 bench-kernels: server $(BENCH)/.ready ## Print the times of the kernels beside NumPy, SciPy, numexpr, Numba, Polars and SymPy
 	cd tests && $(CURDIR)/$(BENCH)/bin/python -m benchmarks.kernels $(BENCH_FLAGS)
 
@@ -69,6 +92,7 @@ check: check-rust check-deny check-python check-proto ## Check formats, lints, t
 
 check-rust:
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --all --check --manifest-path $(NATIVE)/Cargo.toml
 	@# Kernels are mathematics only: nothing of requests or runtimes in their tree.
 	@if (cd rust-server && cargo tree --locked --package offgil-kernels --edges normal --prefix none) | \
 		grep -E '^(tokio|tonic|prost|hyper|http)'; then echo "not for kernels"; exit 1; fi

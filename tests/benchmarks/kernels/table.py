@@ -45,10 +45,11 @@ def milliseconds(seconds: list[float]) -> str:
 def machine() -> str:
     """Describes what it ran on."""
     versions = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
-    return f"{_processor()}, {os.cpu_count()} cores; Python {platform.python_version()}, {versions}"
+    return f"{processor()}, {os.cpu_count()} cores; Python {platform.python_version()}, {versions}"
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Returns the name of the processor."""
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
             return line.split(":", 1)[1].strip()

@@ -1,0 +1,1 @@
+"""The peers of the service, as their own users would write them."""
