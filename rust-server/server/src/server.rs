@@ -1,6 +1,6 @@
 //! A server: bound first, so that a refusal comes before anything is served; then run.
 
-use std::{future::Future, io, net::SocketAddr, time::Duration};
+use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use offgil_kernels::Catalogue;
 use thiserror::Error;
@@ -89,10 +89,12 @@ impl Server {
         let (routes, health) = service::routes(self.invoker.clone(), limits);
         let handler = {
             let in_flight = in_flight.clone();
+            let sampler = Arc::new(edge::sampling::Sampler::default());
             move |request| {
                 edge::handle(
                     routes.clone(),
                     in_flight.clone(),
+                    Arc::clone(&sampler),
                     limits.max_message_bytes,
                     request,
                 )

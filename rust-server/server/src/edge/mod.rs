@@ -5,9 +5,10 @@
 //! | [`size_limit`] | refuses a message by its announced length, before a byte of it is kept |
 //! | [`deadline`] | ends a call when its deadline passes, also in the middle of a response |
 //! | [`panic_guard`] | keeps a panic to the call it happens in |
+//! | [`sampling`] | spares the log the lines of tiny calls when there are very many |
 //! | [`observation`] | keeps a call in flight to the last byte of its answer, and writes its log line |
 
-use std::convert::Infallible;
+use std::{convert::Infallible, sync::Arc};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -23,17 +24,20 @@ use crate::{
 pub mod deadline;
 pub mod observation;
 pub mod panic_guard;
+pub mod sampling;
 pub mod size_limit;
 
 use deadline::WithDeadline;
 use observation::{Observation, Observed};
 use panic_guard::Guarded;
+use sampling::Sampler;
 use size_limit::SizeLimited;
 
 /// Handles one call: from the headers of its request to the end of its response.
 pub async fn handle<S, I, O>(
     service: S,
     in_flight: InFlight,
+    sampler: Arc<Sampler>,
     max_message_bytes: usize,
     request: Request<I>,
 ) -> Result<Response<impl Body<Data = Bytes, Error = O::Error>>, Infallible>
@@ -42,7 +46,7 @@ where
     O: Body<Data = Bytes> + Default + Unpin,
 {
     let call = Call::begin(request.uri().path(), request.headers());
-    let observation = Observation::begin(call.clone(), &in_flight);
+    let observation = Observation::begin(call.clone(), &in_flight, &sampler);
     let mut request = request.map(|body| SizeLimited::new(call.clone(), body, max_message_bytes));
     request.extensions_mut().insert(call.clone());
 

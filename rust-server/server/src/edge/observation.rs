@@ -1,4 +1,5 @@
-//! Counts the calls in flight, and writes one log line for each call when it ends.
+//! Counts the calls in flight, and writes one log line for each call when it ends; see [`super::sampling`] for
+//! those that have none.
 //!
 //! A call ends when the last byte of its answer has left this process, not when it was queued: so the
 //! observation travels with every piece of the answer.
@@ -12,6 +13,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use super::sampling::Sampler;
 use crate::{
     call::Call,
     in_flight::{Flight, InFlight},
@@ -20,6 +22,8 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
+/// `grpc-status` of a call that succeeded.
+const OK: i32 = 0;
 /// `grpc-status` of a call whose caller left before its end.
 const CANCELLED: i32 = 1;
 /// Not set yet.
@@ -37,6 +41,7 @@ struct Ending {
     /// Nothing for a call that drain need not wait for.
     _flight: Option<Flight>,
     code: AtomicI32,
+    sampler: Arc<Sampler>,
 }
 
 /// A piece of an answer, which is part of its call until it has left.
@@ -56,12 +61,13 @@ pub struct Observed<B> {
 
 impl Observation {
     /// Begins to observe a call.
-    pub fn begin(call: Call, in_flight: &InFlight) -> Self {
+    pub fn begin(call: Call, in_flight: &InFlight, sampler: &Arc<Sampler>) -> Self {
         let is_attendant = ATTENDANT.iter().any(|name| call.method().starts_with(name));
         Self(Arc::new(Ending {
             call,
             _flight: (!is_attendant).then(|| in_flight.begin()),
             code: AtomicI32::new(NONE),
+            sampler: Arc::clone(sampler),
         }))
     }
 
@@ -80,15 +86,19 @@ impl Drop for Ending {
             NONE => CANCELLED,
             code => code,
         };
-        let micros = self.call.started().elapsed().as_micros() as u64;
+        let took = self.call.started().elapsed();
+        let Some(skipped) = self.sampler.sample(code == OK, took) else {
+            return;
+        };
         tracing::info!(
             target: "offgil::call",
             method = self.call.method(),
             kernel = self.call.kernel(),
             n = self.call.kernel().map(|_| self.call.count()),
             code,
-            micros,
+            micros = took.as_micros() as u64,
             request_id = self.call.request_id().to_str().ok(),
+            skipped = (skipped > 0).then_some(skipped),
         );
     }
 }
