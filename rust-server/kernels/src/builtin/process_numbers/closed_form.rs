@@ -10,9 +10,15 @@
 //! and is non-negative for good. [`Crossings`] tells which chains do.
 
 use super::crossings::{self, Crossings};
+use crate::vectorize::vectorize;
 
 /// The modulus, a prime.
 pub(super) const MODULUS: i64 = 1_000_000_007;
+
+/// Numbers that go through the vectors together.
+const BLOCK: usize = 256;
+/// A float of at least this has no bits behind the point, and the low bits of one next to it are an integer.
+const ROUNDER: f64 = 6_755_399_441_055_744.0;
 
 /// A number of rounds, prepared for application to many numbers.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +50,32 @@ impl Rounds {
         }
     }
 
+    /// Replaces each number v by f^rounds(v).
+    pub(super) fn apply_to(&self, numbers: &mut [i64]) {
+        let Self::Some { factor, .. } = *self else {
+            return;
+        };
+        let mut residues = [0; BLOCK];
+        for block in numbers.chunks_mut(BLOCK) {
+            let residues = &mut residues[..block.len()];
+            let least = vectorize(
+                #[inline(always)]
+                || residues_after(block, factor, residues),
+            );
+            if least >= 0 {
+                block.copy_from_slice(residues);
+                continue;
+            }
+            for (number, residue) in block.iter_mut().zip(&*residues) {
+                *number = if first_dividend(*number) >= 0 {
+                    *residue
+                } else {
+                    self.apply(*number)
+                };
+            }
+        }
+    }
+
     /// Returns f^rounds(v).
     #[inline]
     pub(super) fn apply(&self, v: i64) -> i64 {
@@ -54,7 +86,7 @@ impl Rounds {
                 factor,
                 crossings,
             } => {
-                let first = v.wrapping_add(1).wrapping_mul(2) % MODULUS;
+                let first = first_dividend(v) % MODULUS;
                 // r + 2 modulo M, from r in (−M, M).
                 let shifted = (first + 2).rem_euclid(MODULUS) as u64;
                 let modulus = MODULUS as u64;
@@ -68,6 +100,46 @@ impl Rounds {
             }
         }
     }
+}
+
+/// Returns what the first step divides.
+#[inline(always)]
+fn first_dividend(v: i64) -> i64 {
+    v.wrapping_add(1).wrapping_mul(2)
+}
+
+/// Puts the representative in [0, M) of each result into `residues`; returns a negative number if there is a
+/// dividend below 0, whose result may have another representative.
+#[inline(always)]
+fn residues_after(numbers: &[i64], factor: u64, residues: &mut [i64]) -> i64 {
+    let mut signs = 0;
+    for (number, residue) in numbers.iter().zip(residues) {
+        let dividend = first_dividend(*number);
+        signs |= dividend;
+        let shifted = floor_modulo(dividend) + 2 - MODULUS;
+        let shifted = add_if_negative(shifted);
+        // Both factors have 30 bits, which the compiler is to know.
+        let product = (shifted as u64 & 0xffff_ffff) * (factor & 0xffff_ffff);
+        *residue = floor_modulo(product as i64 + (MODULUS - 2));
+    }
+    signs
+}
+
+/// Returns x modulo M in [0, M), without a division.
+///
+/// The quotient by floats is rounded to the next integer or, since x has up to 63 bits and a float 53, to one beside
+/// it. So the rest is in (−M, M).
+#[inline(always)]
+fn floor_modulo(x: i64) -> i64 {
+    const INVERSE: f64 = 1.0 / MODULUS as f64;
+    let quotient = (x as f64 * INVERSE + ROUNDER).to_bits() as i64;
+    let quotient = quotient.wrapping_sub(ROUNDER.to_bits() as i64);
+    add_if_negative(x.wrapping_sub(quotient.wrapping_mul(MODULUS)))
+}
+
+#[inline(always)]
+fn add_if_negative(x: i64) -> i64 {
+    x + (x >> 63 & MODULUS)
 }
 
 /// Returns 2^exponent modulo [`MODULUS`].
@@ -158,6 +230,44 @@ pub(super) mod tests {
                     assert_eq!(closed, literal, "start {start}, rounds {rounds}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn floors_without_a_division() {
+        let edges = [
+            0,
+            1,
+            MODULUS - 1,
+            MODULUS,
+            MODULUS / 2,
+            i64::MAX,
+            i64::MAX / MODULUS * MODULUS,
+            1 << 60,
+        ];
+        for edge in edges.into_iter().flat_map(|edge| [edge, -edge]) {
+            for x in (-2..=2).map(|distance| edge.saturating_add(distance)) {
+                assert_eq!(floor_modulo(x), x.rem_euclid(MODULUS), "{x}");
+            }
+        }
+        assert_eq!(floor_modulo(i64::MIN), i64::MIN.rem_euclid(MODULUS));
+    }
+
+    proptest! {
+        #[test]
+        fn floors_any_number(x: i64) {
+            prop_assert_eq!(floor_modulo(x), x.rem_euclid(MODULUS));
+        }
+
+        #[test]
+        fn applies_to_many_as_to_each(
+            mut numbers: Vec<i64>, positive in proptest::collection::vec(0..i64::MAX / 2 - 1, 0..600), rounds in 0_u32..2000,
+        ) {
+            numbers.extend(positive);
+            let rounds = Rounds::new(rounds);
+            let expected: Vec<i64> = numbers.iter().map(|v| rounds.apply(*v)).collect();
+            rounds.apply_to(&mut numbers);
+            prop_assert_eq!(numbers, expected);
         }
     }
 

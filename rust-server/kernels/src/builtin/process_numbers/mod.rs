@@ -80,9 +80,7 @@ pub fn process_in_place(
     let rounds = Rounds::new(rounds);
     numbers.par_chunks_mut(CHUNK).try_for_each(|chunk| {
         context.check()?;
-        for number in chunk {
-            *number = rounds.apply(*number);
-        }
+        rounds.apply_to(chunk);
         Ok(())
     })
 }
