@@ -30,6 +30,8 @@ __all__ = [
 CHUNK_BYTES = 1024 * 1024
 # A longer chunk of the caller is cut.
 LONGEST_CHUNK_BYTES = 2 * CHUNK_BYTES
+# An array of fewer chunks goes in smaller ones, so that there is something to overlap.
+MANY_CHUNKS = 32
 # From here on the pieces of an array overlap by more than a stream costs.
 BULK_BYTES = 2 * CHUNK_BYTES
 # What the server does not compute, it shall refuse in the words of the unary call.
@@ -182,8 +184,9 @@ class ArrayExchange(_NumberAnswers):
     @property
     def pieces(self) -> Sequence[memoryview]:
         """The array, cut."""
-        starts = range(0, len(self._data), CHUNK_BYTES)
-        return [self._data[start : start + CHUNK_BYTES] for start in starts]
+        size = CHUNK_BYTES if len(self._data) >= MANY_CHUNKS * CHUNK_BYTES else CHUNK_BYTES // 2
+        starts = range(0, len(self._data), size)
+        return [self._data[start : start + size] for start in starts]
 
     def chunk(self, chunk: memoryview, /) -> Iterator[bytes]:
         """Returns the message that carries a piece."""

@@ -13,9 +13,10 @@ from offgil._version import __version__
 from offgil.fastapi import (
     add_exception_handlers,
     create_health_router,
-    create_router,
     lifespan,
 )
+from offgil.fastapi._inference import create_inference_router
+from offgil.fastapi._router import add_compute_routes
 
 __all__ = ["app", "create_app"]
 
@@ -29,7 +30,9 @@ def create_app() -> FastAPI:
         lifespan=_lifespan,
     )
     created.add_middleware(MetricsMiddleware)
-    created.include_router(create_router())
+    # Not in a router of their own, which FastAPI would have to go through for each request.
+    add_compute_routes(created.router, direct=True)
+    created.include_router(create_inference_router())
     created.include_router(create_health_router())
     created.add_api_route(
         "/metrics",

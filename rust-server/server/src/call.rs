@@ -111,8 +111,9 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
         (1..=LONGEST_REQUEST_ID).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic)
     });
     given.cloned().unwrap_or_else(|| {
-        let id = uuid::Uuid::new_v4().simple().to_string();
-        HeaderValue::try_from(id).expect("hexadecimal digits are a header value")
+        let mut text = uuid::Uuid::encode_buffer();
+        let id = uuid::Uuid::new_v4().simple().encode_lower(&mut text);
+        HeaderValue::from_str(id).expect("hexadecimal digits are a header value")
     })
 }
 

@@ -2,8 +2,10 @@
 
 To solve dependencies, to validate arguments and to serialize a model takes FastAPI longer than a
 tiny call takes the server. A route that needs none of it answers directly. Every other request, and
-every request of an app that changes the route (dependencies of its own, an override, another class
-of responses), goes FastAPI's way, with the same answer.
+every request of an app that overrides dependencies, goes FastAPI's way, with the same answer.
+
+Dependencies that are given when a router is included do not run for a direct answer, and a route
+cannot see them; so an app has to ask for direct routes.
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from fastapi.datastructures import DefaultPlaceholder
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -20,13 +21,13 @@ from offgil.fastapi._dependency import answering_errors, find_client
 from offgil.fastapi._disconnect import ClientDisconnected
 from offgil.fastapi._route import OffgilRoute
 
-__all__ = ["DirectAnswer", "direct"]
+__all__ = ["DirectAnswer", "direct_route"]
 
 # Answers a request with a client; None: it is not plain.
 DirectAnswer = Callable[[Request, AsyncClient], Awaitable[Response | None]]
 
 
-def direct(answer: DirectAnswer) -> type[OffgilRoute]:
+def direct_route(answer: DirectAnswer) -> type[OffgilRoute]:
     """Returns a class of routes that try `answer` first."""
 
     class DirectRoute(OffgilRoute):
@@ -35,8 +36,6 @@ def direct(answer: DirectAnswer) -> type[OffgilRoute]:
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             """Returns FastAPI's handler behind the direct answer."""
             handle = super().get_route_handler()
-            if self.dependencies or not isinstance(self.response_class, DefaultPlaceholder):
-                return handle
 
             async def try_directly(request: Request) -> Response:
                 client = find_client(request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -13,7 +14,7 @@ from offgil._async_client import AsyncClient
 from offgil._catalogue import Kernel
 from offgil.fastapi._catalogue import remember_catalogue
 from offgil.fastapi._dependency import OffgilDep
-from offgil.fastapi._direct import direct
+from offgil.fastapi._direct import DirectAnswer, direct_route
 from offgil.fastapi._disconnect import cancel_on_disconnect
 from offgil.fastapi._errors import ERROR_RESPONSES
 from offgil.fastapi._inference import create_inference_router
@@ -29,38 +30,64 @@ from offgil.fastapi._openapi import KERNEL_MARK, json_body
 from offgil.fastapi._passthrough import CLIENT_SCOPE_KEY, PassThrough
 from offgil.fastapi._route import OffgilRoute
 
-__all__ = ["create_router"]
+__all__ = ["add_compute_routes", "create_router"]
 
 
-def create_router() -> APIRouter:
-    """Returns a router with the routes that compute; include it under any prefix."""
+def create_router(*, direct: bool = False) -> APIRouter:
+    """Returns a router with the routes that compute; include it under any prefix.
+
+    Args:
+        direct: Whether requests that are written as programs write them are answered without
+            FastAPI's machinery, which takes it longer than a tiny call takes the server. Not for
+            an app that includes the router with dependencies, such as one that authorizes: they
+            would not run.
+    """
     router = APIRouter()
-    router.include_router(_create_compute_router())
+    add_compute_routes(router, direct=direct)
     router.include_router(create_inference_router())
     return router
 
 
-def _create_compute_router() -> APIRouter:
-    router = APIRouter(route_class=OffgilRoute, tags=["compute"], responses=ERROR_RESPONSES)
-    router.add_api_route(
+def add_compute_routes(router: APIRouter, *, direct: bool) -> None:
+    """Adds the routes that run kernels."""
+
+    def add(
+        path: str,
+        endpoint: Callable[..., Any],
+        plainly: DirectAnswer | None = None,
+        responses: Mapping[int | str, dict[str, Any]] | None = None,
+        **options: Any,
+    ) -> None:
+        route_class = direct_route(plainly) if direct and plainly is not None else OffgilRoute
+        router.add_api_route(
+            path,
+            endpoint,
+            tags=["compute"],
+            responses={**ERROR_RESPONSES, **(responses or {})},
+            route_class_override=route_class,
+            **options,
+        )
+
+    add(
         "/process-numbers-rust",
+        process_numbers,
         process_numbers,
         methods=["POST"],
         response_model=ProcessNumbersResult,
         responses={400: {"model": ErrorDetail, "description": "The body is no text."}},
         openapi_extra={"requestBody": json_body(ProcessNumbersBody.model_json_schema())},
-        route_class_override=direct(process_numbers),
     )
-    router.add_api_route(
+    add(
         "/sum-squares-rust",
         sum_squares,
+        sum_plain_squares,
         methods=["GET"],
         response_model=SumSquaresResult,
-        route_class_override=direct(sum_plain_squares),
     )
-    router.add_api_route(
+    add(
         "/kernels/{name}",
         run_kernel,
+        run_named_kernel,
         methods=["POST"],
         response_model=dict[str, Any],
         responses={
@@ -68,12 +95,8 @@ def _create_compute_router() -> APIRouter:
             415: {"model": ErrorDetail, "description": "The body is not JSON."},
         },
         openapi_extra={"requestBody": json_body({"type": "object"}), KERNEL_MARK: True},
-        route_class_override=direct(run_named_kernel),
     )
-    router.add_api_route(
-        "/kernels", list_kernels, methods=["GET"], response_model=list[KernelModel]
-    )
-    return router
+    add("/kernels", list_kernels, methods=["GET"], response_model=list[KernelModel])
 
 
 async def process_numbers(request: Request, compute: OffgilDep) -> Response:

@@ -50,7 +50,9 @@ where
     let mut request = request.map(|body| SizeLimited::new(call.clone(), body, max_message_bytes));
     request.extensions_mut().insert(call.clone());
 
-    let answer = panic_guard::guarded(call.method(), service.oneshot(request));
+    // On the heap, since every layer around it would move it.
+    let answer = Box::pin(service.oneshot(request));
+    let answer = panic_guard::guarded(call.method(), answer);
     let answer = deadline::within(call.deadline(), answer).await.flatten();
     let mut response = match answer {
         Ok(Ok(response)) => response,
@@ -61,7 +63,7 @@ where
     headers.insert(REQUEST_ID, call.request_id().clone());
     observation.note_status(headers);
     Ok(response.map(|body| {
-        let body = Guarded::new(body, call.method());
+        let body = Guarded::new(body, call.clone());
         Observed::new(WithDeadline::new(body, call.deadline()), observation)
     }))
 }

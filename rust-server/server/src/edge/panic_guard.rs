@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::error::Error;
+use crate::{call::Call, error::Error};
 
 /// Waits for `answer`.
 ///
@@ -27,17 +27,17 @@ pub async fn guarded<F: Future>(method: &str, answer: F) -> Result<F::Output, Er
 pub struct Guarded<B> {
     /// Nothing once it has panicked.
     body: Option<B>,
-    method: String,
+    call: Call,
 }
 
 // === impl Guarded ===
 
 impl<B> Guarded<B> {
-    /// Guards the body of an answer to `method`.
-    pub fn new(body: B, method: &str) -> Self {
+    /// Guards the body of the answer to `call`.
+    pub fn new(body: B, call: Call) -> Self {
         Self {
             body: Some(body),
-            method: method.to_owned(),
+            call,
         }
     }
 }
@@ -57,7 +57,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Guarded<B> {
         let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(body).poll_frame(cx)));
         polled.unwrap_or_else(|_payload| {
             this.body = None;
-            let trailers = panicked(&this.method).into_trailers();
+            let trailers = panicked(this.call.method()).into_trailers();
             Poll::Ready(Some(Ok(Frame::trailers(trailers))))
         })
     }
@@ -84,6 +84,7 @@ fn panicked(method: &str) -> Error {
 mod tests {
     use std::convert::Infallible;
 
+    use http::HeaderMap;
     use http_body_util::{BodyExt, StreamBody};
 
     use super::*;
@@ -96,7 +97,8 @@ mod tests {
             assert!(polled < 2, "on purpose");
             Poll::Ready(Some(Ok::<_, Infallible>(Frame::data(Bytes::from("x")))))
         });
-        let mut body = Guarded::new(StreamBody::new(panics), "x/Y");
+        let call = Call::begin("/x/Y", &HeaderMap::new());
+        let mut body = Guarded::new(StreamBody::new(panics), call);
         let frame = body.frame().await.expect("data").expect("infallible");
         assert!(frame.is_data());
         let frame = body.frame().await.expect("trailers").expect("infallible");
