@@ -6,6 +6,7 @@ whichever worker is asked adds them up.
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 
@@ -82,8 +83,15 @@ class MetricsMiddleware:
             # create time series at will.
             route = getattr(scope.get("route"), "path", "unmatched")
             method = scope["method"] if scope["method"] in METHODS else "other"
-            LATENCY.labels(route, method).observe(time.perf_counter() - began)
-            REQUESTS.labels(route, method, str(status)).inc()
+            latency, requests = _series(route, method, status)
+            latency.observe(time.perf_counter() - began)
+            requests.inc()
+
+
+@functools.cache
+def _series(route: str, method: str, status: int) -> tuple[Histogram, Counter]:
+    # To find them takes longer than to add to them; there are only as many as routes and answers.
+    return LATENCY.labels(route, method), REQUESTS.labels(route, method, str(status))
 
 
 async def show_metrics(request: Request) -> Response:

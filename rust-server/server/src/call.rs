@@ -110,11 +110,14 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
         let id = id.as_bytes();
         (1..=LONGEST_REQUEST_ID).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic)
     });
-    given.cloned().unwrap_or_else(|| {
+    let mut id = given.cloned().unwrap_or_else(|| {
         let mut text = uuid::Uuid::encode_buffer();
         let id = uuid::Uuid::new_v4().simple().encode_lower(&mut text);
         HeaderValue::from_str(id).expect("hexadecimal digits are a header value")
-    })
+    });
+    // Not a secret, but no value to remember: HPACK leaves it out of its table, which takes less time.
+    id.set_sensitive(true);
+    id
 }
 
 /// Parses a `grpc-timeout`: at most 8 digits and a unit.
