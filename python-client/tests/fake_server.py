@@ -30,6 +30,7 @@ class FakeServer(compute_pb2_grpc.ComputeServiceServicer):
         omit_end: Whether streams break off before their end marker.
         keep_open: Whether number streams wait after their results, for their caller to leave.
         left: Set when the caller has left such a stream.
+        declined: The kernels that are too slow for a batch.
         kernels: The catalogue.
         invoke: Answers `Invoke` in the place of these kernels.
     """
@@ -44,6 +45,7 @@ class FakeServer(compute_pb2_grpc.ComputeServiceServicer):
         self.omit_end = False
         self.keep_open = False
         self.left = threading.Event()
+        self.declined: set[str] = set()
         self.kernels: dict[str, FakeKernel] = dict(BUILT_IN)
         self.invoke: Callable[[Any], compute_pb2.InvokeResponse] | None = None
         self.health = health.HealthServicer()
@@ -92,6 +94,10 @@ class FakeServer(compute_pb2_grpc.ComputeServiceServicer):
         self._begin("Invoke", context)
         return self.invoke(request)
 
+    def InvokeBatch(self, request: Any, context: Any) -> Any:
+        self._begin("InvokeBatch", context)
+        return compute_pb2.InvokeBatchResponse(outcomes=map(self._outcome, request.calls))
+
     def InvokeJson(self, request: Any, context: Any) -> Any:
         return self._answer("InvokeJson", request, context)
 
@@ -138,6 +144,15 @@ class FakeServer(compute_pb2_grpc.ComputeServiceServicer):
         yield compute_pb2.InvokeJsonStreamResponse(body=answer[half:])
         yield compute_pb2.InvokeJsonStreamResponse(end=compute_pb2.InvokeJsonStreamEnd())
 
+    def _outcome(self, call: Any) -> compute_pb2.InvokeOutcome:
+        if call.kernel in self.declined:
+            return compute_pb2.InvokeOutcome(declined=True)
+        try:
+            response: Any = respond("Invoke", call, self.kernels)
+            return compute_pb2.InvokeOutcome(response=response)
+        except OffgilError as error:
+            return compute_pb2.InvokeOutcome(status=status_of(error).SerializeToString())
+
     def _answer(self, method: str, request: Any, context: Any) -> Any:
         self._begin(method, context)
         try:
@@ -162,8 +177,8 @@ def free_port() -> int:
         return port
 
 
-def abort(context: Any, error: OffgilError) -> NoReturn:
-    """Ends a call with an error and its details, as the real server does."""
+def status_of(error: OffgilError) -> status_pb2.Status:
+    """Returns an error with its details, as the real server sends it."""
     code = getattr(grpc.StatusCode, error.code)
     status = status_pb2.Status(code=code.value[0], message=error.message)
     if error.reason is not None:
@@ -179,8 +194,14 @@ def abort(context: Any, error: OffgilError) -> NoReturn:
         delay = Duration()
         delay.FromMilliseconds(round(error.retry_after * 1000))
         status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=delay))
+    return status
+
+
+def abort(context: Any, error: OffgilError) -> NoReturn:
+    """Ends a call with an error and its details, as the real server does."""
+    status = status_of(error)
     context.set_trailing_metadata(
         (("grpc-status-details-bin", status.SerializeToString()), ("x-request-id", "r-1"))
     )
-    context.abort(code, error.message)
+    context.abort(getattr(grpc.StatusCode, error.code), error.message)
     raise AssertionError("abort raises")

@@ -17,10 +17,10 @@ from offgil._arrays import Numbers, Packed, check_int, pack
 from offgil._async_connection import AsyncConnection, in_time, settle_in_time
 from offgil._async_stream import as_bytes_objects, run_exchange
 from offgil._base_client import BaseClient
+from offgil._batching import Batching
 from offgil._calls import DEFAULT_ROUNDS, UnaryCall
 from offgil._catalogue import Kernel
 from offgil._exceptions import ConnectionFailed, DeadlineExceeded, OffgilError
-from offgil._gatherer import Gatherer
 from offgil._inference import InferenceBody, invoke_inference
 from offgil._kernels import AsyncKernelNamespace
 from offgil._retry import RetrySchedule
@@ -51,7 +51,7 @@ class AsyncClient(BaseClient[AsyncConnection]):
 
     _connection_class = AsyncConnection
     _namespace_class = AsyncKernelNamespace
-    _gatherer: Gatherer[tuple[int, int], int] | None = None
+    _batching: Batching | None = None
 
     @property
     def stub(self) -> ComputeServiceAsyncStub:
@@ -80,16 +80,10 @@ class AsyncClient(BaseClient[AsyncConnection]):
         ``batching``.
         """
         pair = check_int(a, "a"), check_int(b, "b")
-        if not self._options.batching:
+        batching = self._batching_of_calls()
+        if batching is None:
             return await self._invoke(_calls.sum_squares(*pair))
-        gatherer = self._gatherer
-        if gatherer is None:
-            gatherer = self._gatherer = Gatherer(self._send_batch, self._options.timeout)
-        self._connection.check_usable()
-        if gatherer.is_busy:
-            return await gatherer.join(pair)
-        with gatherer.alone():
-            return await self._invoke(_calls.sum_squares(*pair))
+        return await batching.sum_squares(pair)
 
     async def batch_sum_squares(self, pairs: Iterable[tuple[int, int]]) -> list[int | OffgilError]:
         """Returns a² + b² or an error, not raised, for each pair."""
@@ -175,7 +169,11 @@ class AsyncClient(BaseClient[AsyncConnection]):
             The result, or `Results` of several. Arrays are those of NumPy if an argument was one,
             else `array.array` (a matrix: memoryview) if an argument was a buffer, else lists.
         """
-        return await self._invoke(_calls.run(kernel, arguments))
+        call = _calls.run(kernel, arguments)
+        batching = self._batching_of_calls()
+        if batching is None:
+            return await self._invoke(call)
+        return await batching.run(kernel, call)
 
     async def list_kernels(self) -> tuple[Kernel, ...]:
         """Returns the kernels that the server runs."""
@@ -250,8 +248,13 @@ class AsyncClient(BaseClient[AsyncConnection]):
                     raise translate(error) from error
             await asyncio.sleep(delay)
 
-    async def _send_batch(self, pairs: Sequence[tuple[int, int]]) -> list[int | OffgilError]:
-        return await self._attempt(_calls.batch_sum_squares(pairs))
+    def _batching_of_calls(self) -> Batching | None:
+        if not self._options.batching:
+            return None
+        self._connection.check_usable()
+        if self._batching is None:
+            self._batching = Batching(self._attempt, self._options.timeout)
+        return self._batching
 
     async def _process_array(self, exchange: ArrayExchange, packed: Packed) -> Any:
         async with in_time(self._options.timeout):

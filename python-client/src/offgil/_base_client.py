@@ -26,7 +26,7 @@ class BaseClient(Generic[ConnectionT]):
     _connection_class: ClassVar[type[Any]]
     _namespace_class: ClassVar[type[Any]]
     # Calls of this client that go together; of an asynchronous one only.
-    _gatherer: Any = None
+    _batching: Any = None
 
     def __init__(
         self,
@@ -47,9 +47,9 @@ class BaseClient(Generic[ConnectionT]):
             connect_timeout: For how many seconds a call looks for a server.
             metadata: Sent with every call.
             max_message_bytes: The largest message, both ways. The server has a limit of its own.
-            batching: Whether calls of `AsyncClient.sum_squares` that come while others are in
-                flight go to the server together, each with its own deadline, error and
-                cancellation.
+            batching: Whether calls of `AsyncClient.sum_squares`, and of `AsyncClient.run` with tiny
+                kernels, that come while others are in flight go to the server together, each with
+                its own deadline, error and cancellation.
 
         Raises:
             ValueError: A timeout or the target is wrong.
@@ -106,5 +106,5 @@ class BaseClient(Generic[ConnectionT]):
         derived = copy.copy(self)
         derived._options = dataclasses.replace(self._options, **changes)
         derived._owns_connection = False
-        derived._gatherer = None
+        derived._batching = None
         return derived

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -18,7 +18,7 @@ from offgil._arrays import Packed, check_int, invalid
 from offgil._catalogue import Kernel, kernels_from_proto
 from offgil._exceptions import OffgilError, ProtocolViolation
 from offgil._proto.offgil.v1 import compute_pb2
-from offgil._translate import class_of_error
+from offgil._translate import class_of_error, error_of_status
 
 __all__ = [
     "DEFAULT_ROUNDS",
@@ -30,6 +30,7 @@ __all__ = [
     "list_kernels",
     "process_numbers",
     "run",
+    "run_batch",
     "sum_squares",
 ]
 
@@ -123,6 +124,21 @@ def run(kernel: str, arguments: Mapping[str, Any]) -> UnaryCall[Any]:
     return UnaryCall("Invoke", request, lambda response: unpack_results(response.results, kind))
 
 
+def run_batch(calls: Sequence[Message]) -> UnaryCall[list[Any]]:
+    """Prepares `InvokeBatch` with requests of `run`.
+
+    Its result is a response or an error for each; None for a call that the server did not make.
+    """
+    request = compute_pb2.InvokeBatchRequest(calls=calls)  # type: ignore[arg-type] # see above
+
+    def decode(response: compute_pb2.InvokeBatchResponse) -> list[Any]:
+        if len(response.outcomes) != len(calls):
+            raise ProtocolViolation(f"{len(response.outcomes)} outcomes for {len(calls)} calls")
+        return [_outcome_of_run(outcome) for outcome in response.outcomes]
+
+    return UnaryCall("InvokeBatch", request, decode)
+
+
 def list_kernels() -> UnaryCall[tuple[Kernel, ...]]:
     """Prepares `ListKernels`."""
     return UnaryCall("ListKernels", compute_pb2.ListKernelsRequest(), kernels_from_proto)
@@ -144,6 +160,15 @@ def check_rounds(rounds: int) -> int:
 def json_mode(lax: bool) -> compute_pb2.JsonMode.ValueType:
     """Returns how the server reads the arguments."""
     return compute_pb2.JSON_MODE_LAX if lax else compute_pb2.JSON_MODE_STRICT
+
+
+def _outcome_of_run(outcome: compute_pb2.InvokeOutcome) -> Any:
+    kind = outcome.WhichOneof("outcome")
+    if kind is None:
+        raise ProtocolViolation("an outcome is neither a response nor an error")
+    if kind == "declined":
+        return None
+    return outcome.response if kind == "response" else error_of_status(outcome.status)
 
 
 def _outcome(outcome: compute_pb2.SumSquaresOutcome) -> int | OffgilError:

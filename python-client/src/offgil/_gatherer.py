@@ -61,7 +61,7 @@ class Gatherer(Generic[Q, R]):
             self._end(flight)
 
     async def join(self, request: Q) -> R:
-        """Makes a call with the next batch.
+        """Makes a call with the next batch, which goes at once if nothing is in flight.
 
         Raises:
             OffgilError: The call failed, by itself or with the batch.
@@ -69,6 +69,7 @@ class Gatherer(Generic[Q, R]):
         loop = asyncio.get_running_loop()
         place: _Place[Q, R] = _Place(request, loop.create_future())
         self._waiting.append(place)
+        self._depart()
         timer = loop.call_later(self._timeout, place.expire)
         try:
             return await place.result
@@ -86,6 +87,9 @@ class Gatherer(Generic[Q, R]):
         if self._in_flight is not flight:
             return  # it had stalled, and the next one went
         self._in_flight = None
+        self._depart()
+
+    def _depart(self) -> None:
         while self._waiting and self._in_flight is None:
             gathered, self._waiting = self._waiting[:MOST_CALLS], self._waiting[MOST_CALLS:]
             places = [place for place in gathered if not place.result.done()]

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import grpc
 from google.protobuf.message import DecodeError
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from offgil._exceptions import (
     Cancelled,
@@ -23,6 +23,7 @@ from offgil._exceptions import (
     OffgilError,
     OutOfRange,
     Overloaded,
+    ProtocolViolation,
     RetryableError,
     Unauthenticated,
     Unimplemented,
@@ -32,6 +33,7 @@ __all__ = [
     "HEALTH_UNKNOWN",
     "Outcome",
     "class_of_error",
+    "error_of_status",
     "is_unavailable",
     "outcome",
     "status_code",
@@ -135,6 +137,21 @@ def class_of_error(code: str, reason: str | None, message: str = "") -> type[Off
     return by_code if reason is None else CLASS_OF_REASON.get((code, reason), by_code)
 
 
+def error_of_status(serialized: bytes) -> OffgilError:
+    """Returns the offgil error that stands for a serialized `google.rpc.Status`.
+
+    Raises:
+        ProtocolViolation: It is none.
+    """
+    try:
+        status = status_pb2.Status.FromString(serialized)
+    except DecodeError as fault:
+        raise ProtocolViolation("the status of an outcome cannot be decoded") from fault
+    known = status.code in code_pb2.Code.values()
+    code = code_pb2.Code.Name(status.code) if known else "UNKNOWN"
+    return _error(code, status.message, None, _read_details(serialized))
+
+
 def translate(error: grpc.RpcError) -> OffgilError:
     """Returns the offgil error that stands for a gRPC error; raise it ``from`` that error."""
     call: _FinishedCall = error  # type: ignore[assignment] # every raised RpcError is also a Call
@@ -143,11 +160,15 @@ def translate(error: grpc.RpcError) -> OffgilError:
     initial, trailing = _as_dict(call.initial_metadata()), _as_dict(call.trailing_metadata())
     details = _read_details(trailing.get(STATUS_DETAILS))
     request_id = trailing.get(REQUEST_ID) or initial.get(REQUEST_ID)
+    return _error(code, message, request_id if isinstance(request_id, str) else None, details)
+
+
+def _error(code: str, message: str, request_id: str | None, details: _Details) -> OffgilError:
     error_class = class_of_error(code, details.reason, message)
     known: dict[str, Any] = {
         "code": code,
         "reason": details.reason,
-        "request_id": request_id if isinstance(request_id, str) else None,
+        "request_id": request_id,
         "fields": details.fields,
         "metadata": details.metadata,
     }

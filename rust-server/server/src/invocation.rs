@@ -215,7 +215,12 @@ impl Invoker {
         self.0.executor.stop();
     }
 
-    fn check_memory(
+    /// Checks that a call may take so many bytes for its results and on the way to them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooMuchMemory`] if it may not.
+    pub fn check_memory(
         &self,
         bytes: u64,
         spec: &KernelSpec,

@@ -21,12 +21,13 @@ use crate::{
     error::Error,
     invocation::Invoker,
     proto::{
-        self, BatchSumSquaresRequest, BatchSumSquaresResponse, InvokeInferenceRequest,
-        InvokeInferenceResponse, InvokeJsonRequest, InvokeJsonResponse, InvokeJsonStreamRequest,
-        InvokeJsonStreamResponse, InvokeRequest, InvokeResponse, InvokeStructRequest,
-        InvokeStructResponse, ListKernelsRequest, ListKernelsResponse, ProcessNumbersRequest,
-        ProcessNumbersResponse, ProcessNumbersStreamRequest, ProcessNumbersStreamResponse,
-        SumSquaresRequest, SumSquaresResponse,
+        self, BatchSumSquaresRequest, BatchSumSquaresResponse, InvokeBatchRequest,
+        InvokeBatchResponse, InvokeInferenceRequest, InvokeInferenceResponse, InvokeJsonRequest,
+        InvokeJsonResponse, InvokeJsonStreamRequest, InvokeJsonStreamResponse, InvokeRequest,
+        InvokeResponse, InvokeStructRequest, InvokeStructResponse, ListKernelsRequest,
+        ListKernelsResponse, ProcessNumbersRequest, ProcessNumbersResponse,
+        ProcessNumbersStreamRequest, ProcessNumbersStreamResponse, SumSquaresRequest,
+        SumSquaresResponse,
         compute_service_server::{ComputeService, ComputeServiceServer, SERVICE_NAME},
         inference::grpc_inference_service_server::{
             GrpcInferenceServiceServer, SERVICE_NAME as INFERENCE_SERVICE_NAME,
@@ -36,6 +37,7 @@ use crate::{
 
 mod inference;
 mod invoke;
+mod invoke_batch;
 mod invoke_json;
 mod list_kernels;
 pub mod probe;
@@ -184,6 +186,15 @@ impl ComputeService for Compute {
     ) -> Result<Response<InvokeResponse>, Status> {
         let (call, request) = open(request);
         let response = invoke::answer(&self.invoker, &call, request).await?;
+        respond(response, self.limits)
+    }
+
+    async fn invoke_batch(
+        &self,
+        request: Request<InvokeBatchRequest>,
+    ) -> Result<Response<InvokeBatchResponse>, Status> {
+        let (call, request) = open(request);
+        let response = invoke_batch::answer(&self.invoker, &call, request).await?;
         respond(response, self.limits)
     }
 

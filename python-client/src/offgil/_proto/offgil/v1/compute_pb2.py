@@ -25,19 +25,19 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%offgil/_proto/offgil/v1/compute.proto\x12\toffgil.v1\x1a\x1cgoogle/protobuf/struct.proto\"x\n\x15ProcessNumbersRequest\x12\x0f\n\x07numbers\x18\x01 \x03(\x12\x12\x1b\n\x0epacked_numbers\x18\x02 \x01(\x0cH\x00\x88\x01\x01\x12\x13\n\x06rounds\x18\x03 \x01(\rH\x01\x88\x01\x01\x42\x11\n\x0f_packed_numbersB\t\n\x07_rounds\"Y\n\x16ProcessNumbersResponse\x12\x0f\n\x07results\x18\x01 \x03(\x12\x12\x1b\n\x0epacked_results\x18\x02 \x01(\x0cH\x00\x88\x01\x01\x42\x11\n\x0f_packed_results\")\n\x11SumSquaresRequest\x12\t\n\x01\x61\x18\x01 \x01(\x12\x12\t\n\x01\x62\x18\x02 \x01(\x12\",\n\x12SumSquaresResponse\x12\x16\n\x0esum_of_squares\x18\x01 \x01(\x12\"8\n\x16\x42\x61tchSumSquaresRequest\x12\x1e\n\x05pairs\x18\x01 \x03(\x0b\x32\x0f.offgil.v1.Pair\"\x1c\n\x04Pair\x12\t\n\x01\x61\x18\x01 \x01(\x12\x12\t\n\x01\x62\x18\x02 \x01(\x12\"I\n\x17\x42\x61tchSumSquaresResponse\x12.\n\x08outcomes\x18\x01 \x03(\x0b\x32\x1c.offgil.v1.SumSquaresOutcome\"_\n\x11SumSquaresOutcome\x12\x18\n\x0esum_of_squares\x18\x01 \x01(\x12H\x00\x12%\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x14.offgil.v1.CallErrorH\x00\x42\t\n\x07outcome\"R\n\tCallError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\x12&\n\x06reason\x18\x03 \x01(\x0e\x32\x16.offgil.v1.ErrorReason\"\xae\x01\n\x1bProcessNumbersStreamRequest\x12\x37\n\x06header\x18\x01 \x01(\x0b\x32%.offgil.v1.ProcessNumbersStreamHeaderH\x00\x12\x18\n\x0epacked_numbers\x18\x02 \x01(\x0cH\x00\x12\x31\n\x03\x65nd\x18\x03 \x01(\x0b\x32\".offgil.v1.ProcessNumbersStreamEndH\x00\x42\t\n\x07message\"<\n\x1aProcessNumbersStreamHeader\x12\x13\n\x06rounds\x18\x01 \x01(\rH\x00\x88\x01\x01\x42\t\n\x07_rounds\"(\n\x17ProcessNumbersStreamEnd\x12\r\n\x05\x63ount\x18\x01 \x01(\x04\"v\n\x1cProcessNumbersStreamResponse\x12\x18\n\x0epacked_results\x18\x01 \x01(\x0cH\x00\x12\x31\n\x03\x65nd\x18\x02 \x01(\x0b\x32\".offgil.v1.ProcessNumbersStreamEndH\x00\x42\t\n\x07message\"I\n\rInvokeRequest\x12\x0e\n\x06kernel\x18\x01 \x01(\t\x12(\n\targuments\x18\x02 \x03(\x0b\x32\x15.offgil.v1.NamedValue\"8\n\x0eInvokeResponse\x12&\n\x07results\x18\x01 \x03(\x0b\x32\x15.offgil.v1.NamedValue\"\xa0\x01\n\nNamedValue\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\nbool_value\x18\x02 \x01(\x08H\x00\x12\x13\n\tint_value\x18\x03 \x01(\x12H\x00\x12\x15\n\x0b\x66loat_value\x18\x04 \x01(\x01H\x00\x12\x16\n\x0cstring_value\x18\x05 \x01(\tH\x00\x12!\n\x05\x61rray\x18\x06 \x01(\x0b\x32\x10.offgil.v1.ArrayH\x00\x42\x07\n\x05value\"M\n\x05\x41rray\x12\'\n\x07\x65lement\x18\x01 \x01(\x0e\x32\x16.offgil.v1.ElementType\x12\r\n\x05shape\x18\x02 \x03(\x04\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"T\n\x11InvokeJsonRequest\x12\x0e\n\x06kernel\x18\x01 \x01(\t\x12\x0c\n\x04\x62ody\x18\x02 \x01(\x0c\x12!\n\x04mode\x18\x03 \x01(\x0e\x32\x13.offgil.v1.JsonMode\"\"\n\x12InvokeJsonResponse\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\"\x98\x01\n\x17InvokeJsonStreamRequest\x12\x33\n\x06header\x18\x01 \x01(\x0b\x32!.offgil.v1.InvokeJsonStreamHeaderH\x00\x12\x0e\n\x04\x62ody\x18\x02 \x01(\x0cH\x00\x12-\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x1e.offgil.v1.InvokeJsonStreamEndH\x00\x42\t\n\x07message\"K\n\x16InvokeJsonStreamHeader\x12\x0e\n\x06kernel\x18\x01 \x01(\t\x12!\n\x04mode\x18\x02 \x01(\x0e\x32\x13.offgil.v1.JsonMode\"\x15\n\x13InvokeJsonStreamEnd\"d\n\x18InvokeJsonStreamResponse\x12\x0e\n\x04\x62ody\x18\x01 \x01(\x0cH\x00\x12-\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x1e.offgil.v1.InvokeJsonStreamEndH\x00\x42\t\n\x07message\"Q\n\x13InvokeStructRequest\x12\x0e\n\x06kernel\x18\x01 \x01(\t\x12*\n\targuments\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\"@\n\x14InvokeStructResponse\x12(\n\x07results\x18\x01 \x01(\x0b\x32\x17.google.protobuf.Struct\"r\n\x16InvokeInferenceRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0c\n\x04\x62ody\x18\x03 \x01(\x0c\x12\x19\n\x0cheader_bytes\x18\x04 \x01(\rH\x00\x88\x01\x01\x42\x0f\n\r_header_bytes\"S\n\x17InvokeInferenceResponse\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\x12\x19\n\x0cheader_bytes\x18\x02 \x01(\rH\x00\x88\x01\x01\x42\x0f\n\r_header_bytes\"\x14\n\x12ListKernelsRequest\"D\n\x13ListKernelsResponse\x12-\n\x07kernels\x18\x01 \x03(\x0b\x32\x1c.offgil.v1.KernelDescription\"\xb2\x01\n\x11KernelDescription\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rdocumentation\x18\x02 \x01(\t\x12\x33\n\nparameters\x18\x03 \x03(\x0b\x32\x1f.offgil.v1.ParameterDescription\x12-\n\x07results\x18\x04 \x03(\x0b\x32\x1c.offgil.v1.ResultDescription\x12\x14\n\x0c\x65xample_json\x18\x05 \x01(\t\"\x86\x02\n\x14ParameterDescription\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rdocumentation\x18\x02 \x01(\t\x12\"\n\x04type\x18\x03 \x01(\x0b\x32\x14.offgil.v1.ValueType\x12\x19\n\x0c\x64\x65\x66\x61ult_json\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x19\n\x0cminimum_json\x18\x05 \x01(\tH\x01\x88\x01\x01\x12\x19\n\x0cmaximum_json\x18\x06 \x01(\tH\x02\x88\x01\x01\x12\x0f\n\x07\x63hoices\x18\x07 \x03(\t\x12\x10\n\x08variadic\x18\x08 \x01(\x08\x42\x0f\n\r_default_jsonB\x0f\n\r_minimum_jsonB\x0f\n\r_maximum_json\"\\\n\x11ResultDescription\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rdocumentation\x18\x02 \x01(\t\x12\"\n\x04type\x18\x03 \x01(\x0b\x32\x14.offgil.v1.ValueType\"B\n\tValueType\x12\'\n\x07\x65lement\x18\x01 \x01(\x0e\x32\x16.offgil.v1.ElementType\x12\x0c\n\x04rank\x18\x02 \x01(\r*\xf0\x03\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12!\n\x1d\x45RROR_REASON_INVALID_ARGUMENT\x10\x01\x12\x1d\n\x19\x45RROR_REASON_INVALID_JSON\x10\x02\x12\x1f\n\x1b\x45RROR_REASON_INVALID_STREAM\x10\x03\x12$\n ERROR_REASON_RESULT_OUT_OF_RANGE\x10\x04\x12!\n\x1d\x45RROR_REASON_KERNEL_NOT_FOUND\x10\x05\x12\"\n\x1e\x45RROR_REASON_MESSAGE_TOO_LARGE\x10\x06\x12\x1b\n\x17\x45RROR_REASON_OVERLOADED\x10\x07\x12\x19\n\x15\x45RROR_REASON_DRAINING\x10\x08\x12\"\n\x1e\x45RROR_REASON_DEADLINE_EXCEEDED\x10\t\x12 \n\x1c\x45RROR_REASON_KERNEL_PANICKED\x10\n\x12\x1a\n\x16\x45RROR_REASON_CANCELLED\x10\x0b\x12\x19\n\x15\x45RROR_REASON_INTERNAL\x10\x0c\x12\x1e\n\x1a\x45RROR_REASON_UNIMPLEMENTED\x10\r\x12\x1e\n\x1a\x45RROR_REASON_KERNEL_FAILED\x10\x0e*N\n\x08JsonMode\x12\x19\n\x15JSON_MODE_UNSPECIFIED\x10\x00\x12\x14\n\x10JSON_MODE_STRICT\x10\x01\x12\x11\n\rJSON_MODE_LAX\x10\x02*\xd7\x01\n\x0b\x45lementType\x12\x1c\n\x18\x45LEMENT_TYPE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x45LEMENT_TYPE_INT64\x10\x01\x12\x15\n\x11\x45LEMENT_TYPE_BOOL\x10\x02\x12\x16\n\x12\x45LEMENT_TYPE_UINT8\x10\x03\x12\x16\n\x12\x45LEMENT_TYPE_INT32\x10\x04\x12\x18\n\x14\x45LEMENT_TYPE_FLOAT32\x10\x05\x12\x18\n\x14\x45LEMENT_TYPE_FLOAT64\x10\x06\x12\x17\n\x13\x45LEMENT_TYPE_STRING\x10\x07\x32\xdd\x06\n\x0e\x43omputeService\x12U\n\x0eProcessNumbers\x12 .offgil.v1.ProcessNumbersRequest\x1a!.offgil.v1.ProcessNumbersResponse\x12I\n\nSumSquares\x12\x1c.offgil.v1.SumSquaresRequest\x1a\x1d.offgil.v1.SumSquaresResponse\x12X\n\x0f\x42\x61tchSumSquares\x12!.offgil.v1.BatchSumSquaresRequest\x1a\".offgil.v1.BatchSumSquaresResponse\x12k\n\x14ProcessNumbersStream\x12&.offgil.v1.ProcessNumbersStreamRequest\x1a\'.offgil.v1.ProcessNumbersStreamResponse(\x01\x30\x01\x12=\n\x06Invoke\x12\x18.offgil.v1.InvokeRequest\x1a\x19.offgil.v1.InvokeResponse\x12I\n\nInvokeJson\x12\x1c.offgil.v1.InvokeJsonRequest\x1a\x1d.offgil.v1.InvokeJsonResponse\x12_\n\x10InvokeJsonStream\x12\".offgil.v1.InvokeJsonStreamRequest\x1a#.offgil.v1.InvokeJsonStreamResponse(\x01\x30\x01\x12O\n\x0cInvokeStruct\x12\x1e.offgil.v1.InvokeStructRequest\x1a\x1f.offgil.v1.InvokeStructResponse\x12X\n\x0fInvokeInference\x12!.offgil.v1.InvokeInferenceRequest\x1a\".offgil.v1.InvokeInferenceResponse\x12L\n\x0bListKernels\x12\x1d.offgil.v1.ListKernelsRequest\x1a\x1e.offgil.v1.ListKernelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%offgil/_proto/offgil/v1/compute.proto\x12\toffgil.v1\x1a\x1cgoogle/protobuf/struct.proto\"x\n\x15ProcessNumbersRequest\x12\x0f\n\x07numbers\x18\x01 \x03(\x12\x12\x1b\n\x0epacked_numbers\x18\x02 \x01(\x0cH\x00\x88\x01\x01\x12\x13\n\x06rounds\x18\x03 \x01(\rH\x01\x88\x01\x01\x42\x11\n\x0f_packed_numbersB\t\n\x07_rounds\"Y\n\x16ProcessNumbersResponse\x12\x0f\n\x07results\x18\x01 \x03(\x12\x12\x1b\n\x0epacked_results\x18\x02 \x01(\x0cH\x00\x88\x01\x01\x42\x11\n\x0f_packed_results\")\n\x11SumSquaresRequest\x12\t\n\x01\x61\x18\x01 \x01(\x12\x12\t\n\x01\x62\x18\x02 \x01(\x12\",\n\x12SumSquaresResponse\x12\x16\n\x0esum_of_squares\x18\x01 \x01(\x12\"8\n\x16\x42\x61tchSumSquaresRequest\x12\x1e\n\x05pairs\x18\x01 \x03(\x0b\x32\x0f.offgil.v1.Pair\"\x1c\n\x04Pair\x12\t\n\x01\x61\x18\x01 \x01(\x12\x12\t\n\x01\x62\x18\x02 \x01(\x12\"I\n\x17\x42\x61tchSumSquaresResponse\x12.\n\x08outcomes\x18\x01 \x03(\x0b\x32\x1c.offgil.v1.SumSquaresOutcome\"_\n\x11SumSquaresOutcome\x12\x18\n\x0esum_of_squares\x18\x01 \x01(\x12H\x00\x12%\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x14.offgil.v1.CallErrorH\x00\x42\t\n\x07outcome\"R\n\tCallError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\x12&\n\x06reason\x18\x03 \x01(\x0e\x32\x16.offgil.v1.ErrorReason\"\xae\x01\n\x1bProcessNumbersStreamRequest\x12\x37\n\x06header\x18\x01 \x01(\x0b\x32%.offgil.v1.ProcessNumbersStreamHeaderH\x00\x12\x18\n\x0epacked_numbers\x18\x02 \x01(\x0cH\x00\x12\x31\n\x03\x65nd\x18\x03 \x01(\x0b\x32\".offgil.v1.ProcessNumbersStreamEndH\x00\x42\t\n\x07message\"<\n\x1aProcessNumbersStreamHeader\x12\x13\n\x06rounds\x18\x01 \x01(\rH\x00\x88\x01\x01\x42\t\n\x07_rounds\"(\n\x17ProcessNumbersStreamEnd\x12\r\n\x05\x63ount\x18\x01 \x01(\x04\"v\n\x1cProcessNumbersStreamResponse\x12\x18\n\x0epacked_results\x18\x01 \x01(\x0cH\x00\x12\x31\n\x03\x65nd\x18\x02 \x01(\x0b\x32\".offgil.v1.ProcessNumbersStreamEndH\x00\x42\t\n\x07message\"I\n\rInvokeRequest\x12\x0e\n\x06kernel\x18\x01 \x01(\t\x12(\n\targuments\x18\x02 \x03(\x0b\x32\x15.offgil.v1.NamedValue\"8\n\x0eInvokeResponse\x12&\n\x07results\x18\x01 \x03(\x0b\x32\x15.offgil.v1.NamedValue\"=\n\x12InvokeBatchRequest\x12\'\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x18.offgil.v1.InvokeRequest\"A\n\x13InvokeBatchResponse\x12*\n\x08outcomes\x18\x01 \x03(\x0b\x32\x18.offgil.v1.InvokeOutcome\"o\n\rInvokeOutcome\x12-\n\x08response\x18\x01 \x01(\x0b\x32\x19.offgil.v1.InvokeResponseH\x00\x12\x10\n\x06status\x18\x02 \x01(\x0cH\x00\x12\x12\n\x08\x64\x65\x63lined\x18\x03 \x01(\x08H\x00\x42\t\n\x07outcome\"\xa0\x01\n\nNamedValue\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\nbool_value\x18\x02 \x01(\x08H\x00\x12\x13\n\tint_value\x18\x03 \x01(\x12H\x00\x12\x15\n\x0b\x66loat_value\x18\x04 \x01(\x01H\x00\x12\x16\n\x0cstring_value\x18\x05 \x01(\tH\x00\x12!\n\x05\x61rray\x18\x06 \x01(\x0b\x32\x10.offgil.v1.ArrayH\x00\x42\x07\n\x05value\"M\n\x05\x41rray\x12\'\n\x07\x65lement\x18\x01 \x01(\x0e\x32\x16.offgil.v1.ElementType\x12\r\n\x05shape\x18\x02 \x03(\x04\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"T\n\x11InvokeJsonRequest\x12\x0e\n\x06kernel\x18\x01 \x01(\t\x12\x0c\n\x04\x62ody\x18\x02 \x01(\x0c\x12!\n\x04mode\x18\x03 \x01(\x0e\x32\x13.offgil.v1.JsonMode\"\"\n\x12InvokeJsonResponse\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\"\x98\x01\n\x17InvokeJsonStreamRequest\x12\x33\n\x06header\x18\x01 \x01(\x0b\x32!.offgil.v1.InvokeJsonStreamHeaderH\x00\x12\x0e\n\x04\x62ody\x18\x02 \x01(\x0cH\x00\x12-\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x1e.offgil.v1.InvokeJsonStreamEndH\x00\x42\t\n\x07message\"K\n\x16InvokeJsonStreamHeader\x12\x0e\n\x06kernel\x18\x01 \x01(\t\x12!\n\x04mode\x18\x02 \x01(\x0e\x32\x13.offgil.v1.JsonMode\"\x15\n\x13InvokeJsonStreamEnd\"d\n\x18InvokeJsonStreamResponse\x12\x0e\n\x04\x62ody\x18\x01 \x01(\x0cH\x00\x12-\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x1e.offgil.v1.InvokeJsonStreamEndH\x00\x42\t\n\x07message\"Q\n\x13InvokeStructRequest\x12\x0e\n\x06kernel\x18\x01 \x01(\t\x12*\n\targuments\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\"@\n\x14InvokeStructResponse\x12(\n\x07results\x18\x01 \x01(\x0b\x32\x17.google.protobuf.Struct\"r\n\x16InvokeInferenceRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0c\n\x04\x62ody\x18\x03 \x01(\x0c\x12\x19\n\x0cheader_bytes\x18\x04 \x01(\rH\x00\x88\x01\x01\x42\x0f\n\r_header_bytes\"S\n\x17InvokeInferenceResponse\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\x12\x19\n\x0cheader_bytes\x18\x02 \x01(\rH\x00\x88\x01\x01\x42\x0f\n\r_header_bytes\"\x14\n\x12ListKernelsRequest\"D\n\x13ListKernelsResponse\x12-\n\x07kernels\x18\x01 \x03(\x0b\x32\x1c.offgil.v1.KernelDescription\"\xb2\x01\n\x11KernelDescription\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rdocumentation\x18\x02 \x01(\t\x12\x33\n\nparameters\x18\x03 \x03(\x0b\x32\x1f.offgil.v1.ParameterDescription\x12-\n\x07results\x18\x04 \x03(\x0b\x32\x1c.offgil.v1.ResultDescription\x12\x14\n\x0c\x65xample_json\x18\x05 \x01(\t\"\x86\x02\n\x14ParameterDescription\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rdocumentation\x18\x02 \x01(\t\x12\"\n\x04type\x18\x03 \x01(\x0b\x32\x14.offgil.v1.ValueType\x12\x19\n\x0c\x64\x65\x66\x61ult_json\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x19\n\x0cminimum_json\x18\x05 \x01(\tH\x01\x88\x01\x01\x12\x19\n\x0cmaximum_json\x18\x06 \x01(\tH\x02\x88\x01\x01\x12\x0f\n\x07\x63hoices\x18\x07 \x03(\t\x12\x10\n\x08variadic\x18\x08 \x01(\x08\x42\x0f\n\r_default_jsonB\x0f\n\r_minimum_jsonB\x0f\n\r_maximum_json\"\\\n\x11ResultDescription\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rdocumentation\x18\x02 \x01(\t\x12\"\n\x04type\x18\x03 \x01(\x0b\x32\x14.offgil.v1.ValueType\"B\n\tValueType\x12\'\n\x07\x65lement\x18\x01 \x01(\x0e\x32\x16.offgil.v1.ElementType\x12\x0c\n\x04rank\x18\x02 \x01(\r*\xf0\x03\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12!\n\x1d\x45RROR_REASON_INVALID_ARGUMENT\x10\x01\x12\x1d\n\x19\x45RROR_REASON_INVALID_JSON\x10\x02\x12\x1f\n\x1b\x45RROR_REASON_INVALID_STREAM\x10\x03\x12$\n ERROR_REASON_RESULT_OUT_OF_RANGE\x10\x04\x12!\n\x1d\x45RROR_REASON_KERNEL_NOT_FOUND\x10\x05\x12\"\n\x1e\x45RROR_REASON_MESSAGE_TOO_LARGE\x10\x06\x12\x1b\n\x17\x45RROR_REASON_OVERLOADED\x10\x07\x12\x19\n\x15\x45RROR_REASON_DRAINING\x10\x08\x12\"\n\x1e\x45RROR_REASON_DEADLINE_EXCEEDED\x10\t\x12 \n\x1c\x45RROR_REASON_KERNEL_PANICKED\x10\n\x12\x1a\n\x16\x45RROR_REASON_CANCELLED\x10\x0b\x12\x19\n\x15\x45RROR_REASON_INTERNAL\x10\x0c\x12\x1e\n\x1a\x45RROR_REASON_UNIMPLEMENTED\x10\r\x12\x1e\n\x1a\x45RROR_REASON_KERNEL_FAILED\x10\x0e*N\n\x08JsonMode\x12\x19\n\x15JSON_MODE_UNSPECIFIED\x10\x00\x12\x14\n\x10JSON_MODE_STRICT\x10\x01\x12\x11\n\rJSON_MODE_LAX\x10\x02*\xd7\x01\n\x0b\x45lementType\x12\x1c\n\x18\x45LEMENT_TYPE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x45LEMENT_TYPE_INT64\x10\x01\x12\x15\n\x11\x45LEMENT_TYPE_BOOL\x10\x02\x12\x16\n\x12\x45LEMENT_TYPE_UINT8\x10\x03\x12\x16\n\x12\x45LEMENT_TYPE_INT32\x10\x04\x12\x18\n\x14\x45LEMENT_TYPE_FLOAT32\x10\x05\x12\x18\n\x14\x45LEMENT_TYPE_FLOAT64\x10\x06\x12\x17\n\x13\x45LEMENT_TYPE_STRING\x10\x07\x32\xab\x07\n\x0e\x43omputeService\x12U\n\x0eProcessNumbers\x12 .offgil.v1.ProcessNumbersRequest\x1a!.offgil.v1.ProcessNumbersResponse\x12I\n\nSumSquares\x12\x1c.offgil.v1.SumSquaresRequest\x1a\x1d.offgil.v1.SumSquaresResponse\x12X\n\x0f\x42\x61tchSumSquares\x12!.offgil.v1.BatchSumSquaresRequest\x1a\".offgil.v1.BatchSumSquaresResponse\x12k\n\x14ProcessNumbersStream\x12&.offgil.v1.ProcessNumbersStreamRequest\x1a\'.offgil.v1.ProcessNumbersStreamResponse(\x01\x30\x01\x12=\n\x06Invoke\x12\x18.offgil.v1.InvokeRequest\x1a\x19.offgil.v1.InvokeResponse\x12L\n\x0bInvokeBatch\x12\x1d.offgil.v1.InvokeBatchRequest\x1a\x1e.offgil.v1.InvokeBatchResponse\x12I\n\nInvokeJson\x12\x1c.offgil.v1.InvokeJsonRequest\x1a\x1d.offgil.v1.InvokeJsonResponse\x12_\n\x10InvokeJsonStream\x12\".offgil.v1.InvokeJsonStreamRequest\x1a#.offgil.v1.InvokeJsonStreamResponse(\x01\x30\x01\x12O\n\x0cInvokeStruct\x12\x1e.offgil.v1.InvokeStructRequest\x1a\x1f.offgil.v1.InvokeStructResponse\x12X\n\x0fInvokeInference\x12!.offgil.v1.InvokeInferenceRequest\x1a\".offgil.v1.InvokeInferenceResponse\x12L\n\x0bListKernels\x12\x1d.offgil.v1.ListKernelsRequest\x1a\x1e.offgil.v1.ListKernelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'offgil._proto.offgil.v1.compute_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ERRORREASON']._serialized_start=3034
-  _globals['_ERRORREASON']._serialized_end=3530
-  _globals['_JSONMODE']._serialized_start=3532
-  _globals['_JSONMODE']._serialized_end=3610
-  _globals['_ELEMENTTYPE']._serialized_start=3613
-  _globals['_ELEMENTTYPE']._serialized_end=3828
+  _globals['_ERRORREASON']._serialized_start=3277
+  _globals['_ERRORREASON']._serialized_end=3773
+  _globals['_JSONMODE']._serialized_start=3775
+  _globals['_JSONMODE']._serialized_end=3853
+  _globals['_ELEMENTTYPE']._serialized_start=3856
+  _globals['_ELEMENTTYPE']._serialized_end=4071
   _globals['_PROCESSNUMBERSREQUEST']._serialized_start=82
   _globals['_PROCESSNUMBERSREQUEST']._serialized_end=202
   _globals['_PROCESSNUMBERSRESPONSE']._serialized_start=204
@@ -68,42 +68,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INVOKEREQUEST']._serialized_end=1202
   _globals['_INVOKERESPONSE']._serialized_start=1204
   _globals['_INVOKERESPONSE']._serialized_end=1260
-  _globals['_NAMEDVALUE']._serialized_start=1263
-  _globals['_NAMEDVALUE']._serialized_end=1423
-  _globals['_ARRAY']._serialized_start=1425
-  _globals['_ARRAY']._serialized_end=1502
-  _globals['_INVOKEJSONREQUEST']._serialized_start=1504
-  _globals['_INVOKEJSONREQUEST']._serialized_end=1588
-  _globals['_INVOKEJSONRESPONSE']._serialized_start=1590
-  _globals['_INVOKEJSONRESPONSE']._serialized_end=1624
-  _globals['_INVOKEJSONSTREAMREQUEST']._serialized_start=1627
-  _globals['_INVOKEJSONSTREAMREQUEST']._serialized_end=1779
-  _globals['_INVOKEJSONSTREAMHEADER']._serialized_start=1781
-  _globals['_INVOKEJSONSTREAMHEADER']._serialized_end=1856
-  _globals['_INVOKEJSONSTREAMEND']._serialized_start=1858
-  _globals['_INVOKEJSONSTREAMEND']._serialized_end=1879
-  _globals['_INVOKEJSONSTREAMRESPONSE']._serialized_start=1881
-  _globals['_INVOKEJSONSTREAMRESPONSE']._serialized_end=1981
-  _globals['_INVOKESTRUCTREQUEST']._serialized_start=1983
-  _globals['_INVOKESTRUCTREQUEST']._serialized_end=2064
-  _globals['_INVOKESTRUCTRESPONSE']._serialized_start=2066
-  _globals['_INVOKESTRUCTRESPONSE']._serialized_end=2130
-  _globals['_INVOKEINFERENCEREQUEST']._serialized_start=2132
-  _globals['_INVOKEINFERENCEREQUEST']._serialized_end=2246
-  _globals['_INVOKEINFERENCERESPONSE']._serialized_start=2248
-  _globals['_INVOKEINFERENCERESPONSE']._serialized_end=2331
-  _globals['_LISTKERNELSREQUEST']._serialized_start=2333
-  _globals['_LISTKERNELSREQUEST']._serialized_end=2353
-  _globals['_LISTKERNELSRESPONSE']._serialized_start=2355
-  _globals['_LISTKERNELSRESPONSE']._serialized_end=2423
-  _globals['_KERNELDESCRIPTION']._serialized_start=2426
-  _globals['_KERNELDESCRIPTION']._serialized_end=2604
-  _globals['_PARAMETERDESCRIPTION']._serialized_start=2607
-  _globals['_PARAMETERDESCRIPTION']._serialized_end=2869
-  _globals['_RESULTDESCRIPTION']._serialized_start=2871
-  _globals['_RESULTDESCRIPTION']._serialized_end=2963
-  _globals['_VALUETYPE']._serialized_start=2965
-  _globals['_VALUETYPE']._serialized_end=3031
-  _globals['_COMPUTESERVICE']._serialized_start=3831
-  _globals['_COMPUTESERVICE']._serialized_end=4692
+  _globals['_INVOKEBATCHREQUEST']._serialized_start=1262
+  _globals['_INVOKEBATCHREQUEST']._serialized_end=1323
+  _globals['_INVOKEBATCHRESPONSE']._serialized_start=1325
+  _globals['_INVOKEBATCHRESPONSE']._serialized_end=1390
+  _globals['_INVOKEOUTCOME']._serialized_start=1392
+  _globals['_INVOKEOUTCOME']._serialized_end=1503
+  _globals['_NAMEDVALUE']._serialized_start=1506
+  _globals['_NAMEDVALUE']._serialized_end=1666
+  _globals['_ARRAY']._serialized_start=1668
+  _globals['_ARRAY']._serialized_end=1745
+  _globals['_INVOKEJSONREQUEST']._serialized_start=1747
+  _globals['_INVOKEJSONREQUEST']._serialized_end=1831
+  _globals['_INVOKEJSONRESPONSE']._serialized_start=1833
+  _globals['_INVOKEJSONRESPONSE']._serialized_end=1867
+  _globals['_INVOKEJSONSTREAMREQUEST']._serialized_start=1870
+  _globals['_INVOKEJSONSTREAMREQUEST']._serialized_end=2022
+  _globals['_INVOKEJSONSTREAMHEADER']._serialized_start=2024
+  _globals['_INVOKEJSONSTREAMHEADER']._serialized_end=2099
+  _globals['_INVOKEJSONSTREAMEND']._serialized_start=2101
+  _globals['_INVOKEJSONSTREAMEND']._serialized_end=2122
+  _globals['_INVOKEJSONSTREAMRESPONSE']._serialized_start=2124
+  _globals['_INVOKEJSONSTREAMRESPONSE']._serialized_end=2224
+  _globals['_INVOKESTRUCTREQUEST']._serialized_start=2226
+  _globals['_INVOKESTRUCTREQUEST']._serialized_end=2307
+  _globals['_INVOKESTRUCTRESPONSE']._serialized_start=2309
+  _globals['_INVOKESTRUCTRESPONSE']._serialized_end=2373
+  _globals['_INVOKEINFERENCEREQUEST']._serialized_start=2375
+  _globals['_INVOKEINFERENCEREQUEST']._serialized_end=2489
+  _globals['_INVOKEINFERENCERESPONSE']._serialized_start=2491
+  _globals['_INVOKEINFERENCERESPONSE']._serialized_end=2574
+  _globals['_LISTKERNELSREQUEST']._serialized_start=2576
+  _globals['_LISTKERNELSREQUEST']._serialized_end=2596
+  _globals['_LISTKERNELSRESPONSE']._serialized_start=2598
+  _globals['_LISTKERNELSRESPONSE']._serialized_end=2666
+  _globals['_KERNELDESCRIPTION']._serialized_start=2669
+  _globals['_KERNELDESCRIPTION']._serialized_end=2847
+  _globals['_PARAMETERDESCRIPTION']._serialized_start=2850
+  _globals['_PARAMETERDESCRIPTION']._serialized_end=3112
+  _globals['_RESULTDESCRIPTION']._serialized_start=3114
+  _globals['_RESULTDESCRIPTION']._serialized_end=3206
+  _globals['_VALUETYPE']._serialized_start=3208
+  _globals['_VALUETYPE']._serialized_end=3274
+  _globals['_COMPUTESERVICE']._serialized_start=4074
+  _globals['_COMPUTESERVICE']._serialized_end=5013
 # @@protoc_insertion_point(module_scope)

@@ -623,6 +623,88 @@ class InvokeResponse(_message.Message):
 Global___InvokeResponse: _TypeAlias = InvokeResponse  # noqa: Y015
 
 @_typing.final
+class InvokeBatchRequest(_message.Message):
+    """A request of `ComputeService.InvokeBatch`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALLS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def calls(self) -> _containers.RepeatedCompositeFieldContainer[Global___InvokeRequest]:
+        """The calls, at most 1024."""
+
+    def __init__(
+        self,
+        *,
+        calls: _abc.Iterable[Global___InvokeRequest] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InvokeBatchRequest: _TypeAlias = InvokeBatchRequest  # noqa: Y015
+
+@_typing.final
+class InvokeBatchResponse(_message.Message):
+    """The response of `ComputeService.InvokeBatch`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTCOMES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def outcomes(self) -> _containers.RepeatedCompositeFieldContainer[Global___InvokeOutcome]:
+        """One outcome for each call, in order."""
+
+    def __init__(
+        self,
+        *,
+        outcomes: _abc.Iterable[Global___InvokeOutcome] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcomes", b"outcomes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InvokeBatchResponse: _TypeAlias = InvokeBatchResponse  # noqa: Y015
+
+@_typing.final
+class InvokeOutcome(_message.Message):
+    """What became of one call of a batch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESPONSE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    DECLINED_FIELD_NUMBER: _builtins.int
+    status: _builtins.bytes
+    """The error: a serialized `google.rpc.Status`, which `Invoke` has in `grpc-status-details-bin`."""
+    declined: _builtins.bool
+    """Always true: the server estimates that the call takes too long for a batch, and did not make it."""
+    @_builtins.property
+    def response(self) -> Global___InvokeResponse:
+        """The response."""
+
+    def __init__(
+        self,
+        *,
+        response: Global___InvokeResponse | None = ...,
+        status: _builtins.bytes = ...,
+        declined: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["declined", b"declined", "outcome", b"outcome", "response", b"response", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["declined", b"declined", "outcome", b"outcome", "response", b"response", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["response", "status", "declined"]  # noqa: Y015
+    _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
+
+Global___InvokeOutcome: _TypeAlias = InvokeOutcome  # noqa: Y015
+
+@_typing.final
 class NamedValue(_message.Message):
     """A value with the name of its parameter or result."""
 

@@ -107,6 +107,15 @@ class ComputeServiceStub:
     * NOT_FOUND: there is no kernel of that name. Ask `ListKernels`.
     * OUT_OF_RANGE: the exact result does not fit its type.
     """
+    InvokeBatch: _grpc.UnaryUnaryMultiCallable[_compute_pb2.InvokeBatchRequest, _compute_pb2.InvokeBatchResponse]
+    """Does what `Invoke` does for many tiny calls, with an outcome of its own for each, in order.
+
+    It exists so that a busy client can send together what waits together. A call that is not tiny is declined,
+    so that no other waits for it: make it with `Invoke`.
+
+    Errors: the call itself succeeds even if every part of it fails; see `InvokeOutcome`.
+    * INVALID_ARGUMENT: there are more than 1024 calls.
+    """
     InvokeJson: _grpc.UnaryUnaryMultiCallable[_compute_pb2.InvokeJsonRequest, _compute_pb2.InvokeJsonResponse]
     """Runs any kernel of the catalogue: one JSON object of arguments in, one JSON object of results out.
 
@@ -209,6 +218,15 @@ class ComputeServiceAsyncStub(ComputeServiceStub):
       range. `BadRequest` names the argument, with the index of an element (`numbers[7]`).
     * NOT_FOUND: there is no kernel of that name. Ask `ListKernels`.
     * OUT_OF_RANGE: the exact result does not fit its type.
+    """
+    InvokeBatch: _aio.UnaryUnaryMultiCallable[_compute_pb2.InvokeBatchRequest, _compute_pb2.InvokeBatchResponse]  # type: ignore[assignment]
+    """Does what `Invoke` does for many tiny calls, with an outcome of its own for each, in order.
+
+    It exists so that a busy client can send together what waits together. A call that is not tiny is declined,
+    so that no other waits for it: make it with `Invoke`.
+
+    Errors: the call itself succeeds even if every part of it fails; see `InvokeOutcome`.
+    * INVALID_ARGUMENT: there are more than 1024 calls.
     """
     InvokeJson: _aio.UnaryUnaryMultiCallable[_compute_pb2.InvokeJsonRequest, _compute_pb2.InvokeJsonResponse]  # type: ignore[assignment]
     """Runs any kernel of the catalogue: one JSON object of arguments in, one JSON object of results out.
@@ -339,6 +357,21 @@ class ComputeServiceServicer(metaclass=_abc_1.ABCMeta):
           range. `BadRequest` names the argument, with the index of an element (`numbers[7]`).
         * NOT_FOUND: there is no kernel of that name. Ask `ListKernels`.
         * OUT_OF_RANGE: the exact result does not fit its type.
+        """
+
+    @_abc_1.abstractmethod
+    def InvokeBatch(
+        self,
+        request: _compute_pb2.InvokeBatchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_compute_pb2.InvokeBatchResponse, _abc.Awaitable[_compute_pb2.InvokeBatchResponse]]:
+        """Does what `Invoke` does for many tiny calls, with an outcome of its own for each, in order.
+
+        It exists so that a busy client can send together what waits together. A call that is not tiny is declined,
+        so that no other waits for it: make it with `Invoke`.
+
+        Errors: the call itself succeeds even if every part of it fails; see `InvokeOutcome`.
+        * INVALID_ARGUMENT: there are more than 1024 calls.
         """
 
     @_abc_1.abstractmethod
