@@ -1,4 +1,4 @@
-"""Calls of `run` go together once their kernel is known to be tiny, and never wait for slow ones."""
+"""Calls of `run` go together once their kernel is known as tiny, and never wait for a slow one."""
 
 from __future__ import annotations
 
