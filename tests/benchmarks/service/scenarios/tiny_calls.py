@@ -26,7 +26,7 @@ STREAMS = (1, 64)
 EXPECTED = 125
 TITLE = "Tiny calls over gRPC"
 TEXT = """`SumSquares` over TCP, calls per second. *Bare tonic* is a server of twenty lines with
-tonic's own defaults. By default offgil writes a line to its log for every call."""
+tonic's own defaults. Of tiny calls offgil logs the first hundred of each second."""
 
 
 def measure(plan: Plan, folder: Path) -> Section:
@@ -38,7 +38,7 @@ def measure(plan: Plan, folder: Path) -> Section:
         ECHO: Echo(folder),
     }
     with running(*servers.values()):
-        requests = {way: _request(x.address, folder) for way, x in servers.items()}
+        requests = {way: tiny_request(x.address, folder) for way, x in servers.items()}
         many = [
             in_turns(
                 f"{streams} at once",
@@ -51,7 +51,8 @@ def measure(plan: Plan, folder: Path) -> Section:
     return Section(TITLE, TEXT, [comparison(many)], goals=[_goal(series) for series in many])
 
 
-def _request(address: str, folder: Path) -> load.Request:
+def tiny_request(address: str, folder: Path) -> load.Request:
+    """Returns the request for a server, which has given the right answer to it."""
     message = SumSquaresRequest(a=5, b=10)
     with grpc.insecure_channel(address) as channel:
         response = ComputeServiceStub(channel).SumSquares(message)
