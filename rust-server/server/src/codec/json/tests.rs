@@ -1,6 +1,6 @@
 //! Tests of reading and writing together.
 
-use offgil_kernels::{Catalogue, Scalar, Value};
+use offgil_kernels::{Array, Catalogue, Element, Scalar, Value};
 use proptest::prelude::*;
 
 use super::*;
@@ -237,4 +237,41 @@ proptest! {
         let _ = read(&text, Strictness::LAX);
         let _ = read(&text, Strictness::STRICT);
     }
+}
+
+#[test]
+fn writes_long_arrays_as_short_ones() {
+    let catalogue = Catalogue::built_in();
+    let text = |kernel: &str, values: &[Value]| {
+        let spec = catalogue.get(kernel).expect("it is built in").spec();
+        let parts = write_results(spec, values);
+        assert!(parts.len() > 1, "one part alone tests nothing");
+        String::from_utf8(joined(parts).into()).expect("JSON is UTF-8")
+    };
+    let numbers: Vec<i64> = (0..100_001).map(|n| n * 31 - 1_000_000).collect();
+    let values = [
+        Value::Scalar(Scalar::Int64(7)),
+        Value::vector(numbers.clone()),
+    ];
+    let list = serde_json::to_string(&numbers).expect("numbers");
+    assert_eq!(
+        text("process_numbers", &values),
+        format!(r#"{{"original_count":7,"processed_result":{list}}}"#)
+    );
+    // Rows that do not divide a block.
+    let elements: Vec<f64> = (0..70_000).map(f64::from).collect();
+    let rows: Vec<_> = elements.chunks(7).collect();
+    let matrix = Array::new(f64::into_data(elements.clone().into()), vec![10_000, 7]);
+    let rows = serde_json::to_string(&rows).expect("numbers");
+    let written = text("matmul", &[Value::Array(matrix)]);
+    assert_eq!(written, format!(r#"{{"result":{rows}}}"#));
+}
+
+#[test]
+fn writes_a_matrix_without_columns() {
+    let catalogue = Catalogue::built_in();
+    let spec = catalogue.get("matmul").expect("it is built in").spec();
+    let empty = Array::new(f64::into_data(vec![].into()), vec![3, 0]);
+    let parts = write_results(spec, &[Value::Array(empty)]);
+    assert_eq!(&joined(parts)[..], br#"{"result":[[],[],[]]}"#);
 }
