@@ -49,7 +49,7 @@ class BaseClient(Generic[ConnectionT]):
             max_message_bytes: The largest message, both ways. The server has a limit of its own.
             batching: Whether calls of `AsyncClient.sum_squares`, and of `AsyncClient.run` with tiny
                 kernels, that come while others are in flight go to the server together, each with
-                its own deadline, error and cancellation.
+                its own deadline, error and cancellation; such an error has no request id.
 
         Raises:
             ValueError: A timeout or the target is wrong.

@@ -147,7 +147,8 @@ impl Invoker {
         };
         let submitted = Instant::now();
         let job = move |_: &Context| Ok((submitted.elapsed(), read()));
-        let (waited, (arguments, took)) = self.execute(call, spec.name, cost_of_read, job).await?;
+        let (waited, (arguments, took)) =
+            self.execute_own(call, spec.name, cost_of_read, job).await?;
         timing.queue += waited;
         timing.input = has_read_for + took;
         let (arguments, form, (memory, cost)) = arguments?;
@@ -171,8 +172,29 @@ impl Invoker {
             .await
     }
 
-    /// Runs a job: whatever of a call takes time, from decoding to encoding. What is done faster than handed over
-    /// to another thread is done on the spot, and needs no permit since it never waits.
+    /// Does work of the server's own, such as reading. What is done faster than handed over to another thread is
+    /// done on the spot, and needs no permit since it never waits.
+    ///
+    /// Not for kernels: how long they take is only estimated, and a thread that serves connections must not be held.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`execute`](Self::execute).
+    pub async fn execute_own<T: Send + 'static>(
+        &self,
+        call: &Call,
+        kernel: &'static str,
+        cost: Duration,
+        job: impl FnOnce(&Context) -> Result<T, JobError> + Send + 'static,
+    ) -> Result<T, Error> {
+        if cost > TIME_OF_HANDING_OVER {
+            return self.execute(call, kernel, cost, job).await;
+        }
+        let done = self.0.executor.run_here(call.deadline(), job);
+        self.outcome(call, kernel, done)
+    }
+
+    /// Runs a job: whatever of a call takes time, from decoding to encoding.
     ///
     /// # Errors
     ///
@@ -189,13 +211,18 @@ impl Invoker {
             executor,
             ..
         } = &*self.0;
-        let given_up = || executor.who_gave_up(call.deadline());
-        let done = if cost <= TIME_OF_HANDING_OVER {
-            executor.run_here(call.deadline(), job)
-        } else {
-            let permit = admission.admit(Lane::of(cost)).await?;
-            executor.run(permit, call.deadline(), job).await
-        };
+        let permit = admission.admit(Lane::of(cost)).await?;
+        let done = executor.run(permit, call.deadline(), job).await;
+        self.outcome(call, kernel, done)
+    }
+
+    fn outcome<T>(
+        &self,
+        call: &Call,
+        kernel: &'static str,
+        done: Result<Result<T, JobError>, Failure>,
+    ) -> Result<T, Error> {
+        let given_up = || self.0.executor.who_gave_up(call.deadline());
         match done {
             Ok(Ok(result)) => Ok(result),
             Ok(Err(JobError::Other(error))) => Err(error),

@@ -5,10 +5,10 @@ mod support;
 use std::time::Duration;
 
 use offgil_server::proto::{
-    InvokeJsonRequest, ProcessNumbersStreamHeader, ProcessNumbersStreamRequest,
+    InvokeJsonRequest, ProcessNumbersStreamHeader, ProcessNumbersStreamRequest, SumSquaresRequest,
     process_numbers_stream_request::Message,
 };
-use support::{TestServer, reason};
+use support::{PATIENCE, TestServer, reason};
 use tokio_stream::StreamExt;
 use tonic::{Code, Request};
 
@@ -82,4 +82,23 @@ async fn a_kernel_stops_when_its_caller_goes() {
         call.abort();
         server.blocked.reaches(0).await;
     }
+}
+
+#[tokio::test]
+async fn a_kernel_that_understates_its_cost_holds_no_connection() {
+    let server = TestServer::start();
+    let client = server.client().await;
+    let mut request = block(PATIENCE);
+    request.get_mut().kernel = "understated".into();
+    let mut caller = client.clone();
+    let call = tokio::spawn(async move { caller.invoke_json(request).await });
+    // The server of this test shares its one thread.
+    server.blocked.reaches(1).await;
+    let mut others = client.clone();
+    let request = SumSquaresRequest { a: 3, b: 4 };
+    let answer = others.sum_squares(request).await.expect("a result");
+    assert_eq!(answer.into_inner().sum_of_squares, 25);
+    server.blocked.release();
+    let ended = call.await.expect("no panic");
+    assert!(ended.is_ok(), "{ended:?}");
 }

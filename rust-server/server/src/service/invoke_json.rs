@@ -141,7 +141,7 @@ impl Incoming {
             self.has_read_for += began.elapsed();
             Ok(self)
         };
-        invoker.execute(call, kernel, cost, job).await
+        invoker.execute_own(call, kernel, cost, job).await
     }
 
     /// Runs the kernel and writes its results.

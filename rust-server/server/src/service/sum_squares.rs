@@ -34,7 +34,7 @@ pub(super) async fn answer(
     call.note_count(2);
     let job = move |_: &Context| Ok(exact_sum(a, b)?);
     let cost = TIME_PER_PAIR;
-    let sum_of_squares = invoker.execute(call, name, cost, job).await?;
+    let sum_of_squares = invoker.execute_own(call, name, cost, job).await?;
     Ok(SumSquaresResponse { sum_of_squares })
 }
 
@@ -59,7 +59,7 @@ pub(super) async fn answer_batch(
         }
         Ok(outcomes)
     };
-    let outcomes = invoker.execute(call, name, cost, job).await?;
+    let outcomes = invoker.execute_own(call, name, cost, job).await?;
     Ok(BatchSumSquaresResponse { outcomes })
 }
 

@@ -51,7 +51,7 @@ pub struct TestServer {
     ended: JoinHandle<Outcome>,
 }
 
-/// The calls of the kernel `block`.
+/// The calls of the kernels `block` and `understated`.
 #[derive(Clone, Debug, Default)]
 pub struct Blocked {
     running: Arc<AtomicUsize>,
@@ -71,7 +71,8 @@ impl TestServer {
         let catalogue = Catalogue::built_in()
             .with(Panics)
             .with(Fails)
-            .with(Block(blocked.clone()));
+            .with(Block(blocked.clone()))
+            .with(Understated(Block(blocked.clone())));
         let server = Server::bind(config, catalogue).expect("a free port");
         let address = server.tcp_address().expect("it listens on TCP");
         let (stop, stopped) = oneshot::channel();
@@ -204,5 +205,28 @@ impl Kernel for Block {
         };
         self.0.running.fetch_sub(1, Ordering::SeqCst);
         ended
+    }
+}
+
+/// The same, but it pretends to take no time.
+struct Understated(Block);
+
+impl Kernel for Understated {
+    fn spec(&self) -> &'static KernelSpec {
+        &KernelSpec {
+            name: "understated",
+            documentation: "Goes on until it is released or told to stop, and says it is quick.",
+            example: "",
+            parameters: &[],
+            results: &[],
+        }
+    }
+
+    fn cost(&self, _: &Arguments) -> Duration {
+        Duration::ZERO
+    }
+
+    fn run(&self, arguments: Arguments, context: &Context) -> Result<Vec<Value>, KernelError> {
+        self.0.run(arguments, context)
     }
 }
