@@ -22,6 +22,12 @@ pub trait Kernel: Send + Sync {
         default_cost(arguments)
     }
 
+    /// Returns whether [`cost`](Self::cost) is this kernel's own, so that tiny calls of it may run one after the other
+    /// in a batch.
+    fn states_cost(&self) -> bool {
+        false
+    }
+
     /// Estimates the bytes that a call takes for its results and on the way to them, beside its arguments.
     ///
     /// A call whose estimate is over the limit of the server is refused before it starts, so this is the

@@ -88,6 +88,10 @@ pub(crate) fn expand(options: &Options, mut function: ItemFn) -> Result<TokenStr
     let cost = options.cost_ns.as_ref().map(|cost| {
         let views = views(&parameters, &kernels);
         quote! {
+            fn states_cost(&self) -> bool {
+                true
+            }
+
             fn cost(&self, arguments: &#kernels::Arguments) -> ::core::time::Duration {
                 #views
                 ::core::time::Duration::from_nanos((#cost) as u64)

@@ -26,7 +26,8 @@ mod syntax;
 /// parameters and results. `cx: &Context` may come first. The attribute takes
 ///
 /// * `example = r#"{…}"#`: the arguments of a call that succeeds, in JSON;
-/// * `cost_ns = …`: how many nanoseconds a call takes on one core, where every parameter can be named;
+/// * `cost_ns = …`: how many nanoseconds a call takes on one core, where every parameter can be named; tiny calls of a
+///   kernel that says so may go together in a batch;
 /// * `memory = …`: how many bytes it takes beside its arguments, likewise;
 /// * `name = "…"`: another name than that of the function.
 ///

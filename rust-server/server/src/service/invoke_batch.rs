@@ -81,7 +81,7 @@ fn make(
     let kernel = invoker.kernel(&kernel)?;
     let spec = kernel.spec();
     let arguments = Arguments::bind(spec, arrays::read(arguments)?)?;
-    if kernel.cost(&arguments) > TINY {
+    if !kernel.states_cost() || kernel.cost(&arguments) > TINY {
         return Ok(None);
     }
     invoker.check_memory(kernel.memory(&arguments), spec, &arguments)?;

@@ -163,7 +163,7 @@ pub fn reason(status: &Status) -> (Code, String) {
 }
 
 /// Panics.
-#[kernel]
+#[kernel(cost_ns = 10)]
 fn panics() -> i64 {
     panic!("on purpose")
 }
