@@ -40,6 +40,7 @@ def test_lists_the_services_and_methods(server: Server) -> None:
         for name in (
             "BatchSumSquares",
             "Invoke",
+            "InvokeBatch",
             "InvokeInference",
             "InvokeJson",
             "InvokeJsonStream",

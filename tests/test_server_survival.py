@@ -134,4 +134,4 @@ def test_a_slow_reader_gets_its_whole_answer_from_a_server_that_stops(
         relay.release()
         np.testing.assert_array_equal(answer.result(PATIENCE), (numbers + 1) * 2)
     assert server.wait() == 0
-    assert [call["code"] for call in server.calls("ProcessNumbers")] == [0]
+    assert [call["code"] for call in server.calls("ProcessNumbersStream")] == [0]

@@ -37,6 +37,8 @@ class ServerStatus:
     async def behind(self, error: grpc.aio.AioRpcError) -> grpc.aio.AioRpcError:
         """Returns the error that the server sent, if `error` only reports a failed write.
 
+        A server that sent none is lost.
+
         Raises:
             ProtocolViolation: The server sent none and did not wait for the end of the stream.
         """
@@ -45,7 +47,12 @@ class ServerStatus:
         try:
             await asyncio.wait_for(self._has_arrived.wait(), ARRIVAL_TIMEOUT)
         except TimeoutError:
-            return error
+            return grpc.aio.AioRpcError(
+                grpc.StatusCode.UNAVAILABLE,
+                error.initial_metadata(),
+                error.trailing_metadata(),
+                "the server was lost while the request was sent",
+            )
         assert self._error is not None, "it is noted before the event is set"
         if self._error.code() is grpc.StatusCode.OK:
             raise ProtocolViolation("the server did not wait for the end of the request") from error

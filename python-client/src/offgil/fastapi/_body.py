@@ -51,10 +51,10 @@ class IncomingBody:
         """Yields the prefix and the rest, while it arrives: chunks of a good size, in parts."""
         parts, size = [self.prefix], len(self.prefix)
         while not self.is_complete.is_set():
-            chunk = await self._next()
-            if size + len(chunk) > MESSAGE_BYTES:
+            if size >= MESSAGE_BYTES:
                 yield parts
                 parts, size = [], 0
+            chunk = await self._next()
             parts.append(chunk)
             size += len(chunk)
         yield parts
