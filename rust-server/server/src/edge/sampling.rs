@@ -8,7 +8,7 @@ use std::{
 /// A call that succeeds in less than this is tiny.
 const TINY: Duration = Duration::from_millis(1);
 /// Lines of tiny calls in one second.
-const LINES_PER_SECOND: u64 = 100;
+const LINES_PER_SECOND: u64 = 1000;
 
 /// Counts the lines of tiny calls, second by second.
 #[derive(Debug)]

@@ -26,7 +26,7 @@ STREAMS = (1, 64)
 EXPECTED = 125
 TITLE = "Tiny calls over gRPC"
 TEXT = """`SumSquares` over TCP, calls per second. *Bare tonic* is a server of twenty lines with
-tonic's own defaults. Of tiny calls offgil logs the first hundred of each second."""
+tonic's own defaults. Of tiny calls offgil logs the first thousand of each second."""
 
 
 def measure(plan: Plan, folder: Path) -> Section:
