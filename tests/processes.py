@@ -315,17 +315,30 @@ class App(WebApp):
         return announced[1]
 
 
-class Uvicorn(WebApp):
-    """Plain ``uvicorn`` with an app of the test's own, as a newcomer starts it."""
+class AsgiServer(WebApp):
+    """A plain ASGI server with an app of the test's own, as a newcomer starts it."""
+
+    flags: tuple[str, ...] = ()
 
     def __init__(
-        self, folder: Path, module: str, *, environment: Mapping[str, str] | None = None
+        self, folder: Path, name: str, *, environment: Mapping[str, str] | None = None
     ) -> None:
-        """Describes the app ``app`` in a module of `folder`."""
+        """Describes an app, given as ``MODULE:ATTRIBUTE``; its module may be in `folder`."""
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        command = [sys.executable, "-m", "uvicorn", f"{module}:app", "--port", str(self.port)]
+        module = type(self).__name__.lower()
+        command = [sys.executable, "-m", module, *self.flags, name, "--port", str(self.port)]
         super().__init__(command, folder, environment=environment, cwd=folder)
 
     def is_ready(self) -> bool:
         return self.answers("/openapi.json", 200)
+
+
+class Uvicorn(AsgiServer):
+    """``uvicorn``, which `offgil serve` uses too."""
+
+
+class Granian(AsgiServer):
+    """``granian``, whose workers are processes of their own."""
+
+    flags = ("--interface", "asgi")

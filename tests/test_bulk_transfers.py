@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 from array import array
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from http.client import HTTPConnection
 from pathlib import Path
 
+import httpx
 import numpy
 import offgil
 import psutil
@@ -14,7 +19,8 @@ import pytest
 from offgil import AsyncClient, Client
 
 from conftest import Start
-from processes import PATIENCE, Server
+from processes import PATIENCE, App, Server
+from raw_http import connect
 from relay import Relay
 
 COUNT = 1_000_000
@@ -22,6 +28,7 @@ COUNT = 1_000_000
 LONG = 70 * 1024 * 1024 // 8
 MIB = 1024 * 1024
 CHUNK = numpy.arange(MIB // 8)
+JSON = {"content-type": "application/json"}
 
 
 # So many bytes go out although nobody reads them.
@@ -136,3 +143,35 @@ async def test_a_slow_reader_takes_no_more_memory(start: Start[Server], tmp_path
             assert len(results) == len(CHUNK)
             rest += 1
         assert rest == offered - 1
+
+
+def test_slow_http_readers_take_no_memory_of_the_app(start: Start[App], tmp_path: Path) -> None:
+    app = start(App(tmp_path))
+    numbers = [1_234_567_890_123_456_789] * COUNT  # 20 MB up and down as JSON
+    body = json.dumps({"numbers": numbers, "rounds": 0})
+    for _ in range(3):
+        assert post(app, body).json()["processed_result"] == numbers
+    own, sidecar = psutil.Process(app.pid), app.sidecar()
+    before = own.memory_info().rss, sidecar.memory_info().rss
+    with ExitStack() as stack:
+        answers = []
+        for _ in range(6):
+            reader = stack.enter_context(closing(HTTPConnection("127.0.0.1")))
+            reader.sock = connect(app, receive_buffer=65_536)
+            reader.request("POST", "/process-numbers-rust", body, JSON)
+            answers.append(reader.getresponse())  # reads the head and no more
+        time.sleep(1)  # for more to come, if something did not wait for the readers
+        grown = own.memory_info().rss - before[0], sidecar.memory_info().rss - before[1]
+        # The app holds what is under way, some windows for each; the server the answers.
+        assert grown[0] < len(answers) * 8 * MIB, grown
+        assert grown[1] < len(answers) * 40 * MIB, grown
+        began = time.monotonic()
+        assert app.get("/sum-squares-rust?a=3&b=4").json()["sum_of_squares"] == 25
+        assert time.monotonic() - began < 1
+        for answer in answers:
+            assert answer.status == 200
+            assert json.load(answer)["processed_result"] == numbers
+
+
+def post(app: App, body: str) -> httpx.Response:
+    return app.post("/process-numbers-rust", content=body, headers=JSON)

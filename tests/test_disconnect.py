@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from offgil._proto.offgil.v1 import compute_pb2
@@ -14,6 +11,7 @@ from offgil._proto.offgil.v1 import compute_pb2
 from arithmetic import answer_to
 from conftest import Start
 from processes import App, Server, WebApp, clean_environment, wait_for
+from raw_http import post, request
 from relay import Relay
 
 MARKER = b"1234567890123456789"
@@ -51,21 +49,6 @@ def server(start: Start[Server], tmp_path: Path) -> Server:
 @pytest.fixture
 def app(start: Start[App], relay: Relay, tmp_path: Path) -> App:
     return start(App(tmp_path, environment=clean_environment(OFFGIL_TARGET=relay.target)))
-
-
-def post(path: str, body: bytes) -> bytes:
-    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-    return head.encode() + f"Content-Length: {len(body)}\r\n\r\n".encode() + body
-
-
-@contextmanager
-def request(app: WebApp, message: bytes) -> Iterator[None]:
-    """Sends a request; leaves at the end without having waited for the answer."""
-    address = urlsplit(app.url)
-    assert address.hostname is not None
-    with socket.create_connection((address.hostname, address.port or 80)) as connection:
-        connection.sendall(message)
-        yield
 
 
 def check_cancelled(server: Server, app: WebApp, method: str) -> None:

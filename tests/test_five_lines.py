@@ -1,4 +1,4 @@
-"""A newcomer's app: five lines, plain uvicorn, and the embedded server behind it."""
+"""A newcomer's app: five lines, a plain ASGI server, and the embedded server behind it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from arithmetic import process_number
 from conftest import Start
-from processes import Uvicorn, clean_environment, free_port, is_alive
+from processes import AsgiServer, Granian, Uvicorn, clean_environment, free_port, is_alive
 
 FIVE_LINES = """\
 from fastapi import FastAPI
@@ -27,13 +27,12 @@ async def numbers(xs: list[int], compute: OffgilDep) -> list[int]:
 STOPPED = (0, -signal.SIGTERM)
 
 
-@pytest.fixture
-def mine(start: Start[Uvicorn], tmp_path: Path) -> Uvicorn:
+@pytest.mark.parametrize("asgi_server", [Uvicorn, Granian])
+def test_serves_and_answers_errors_and_stops(
+    start: Start[AsgiServer], tmp_path: Path, asgi_server: type[AsgiServer]
+) -> None:
     (tmp_path / "mine.py").write_text(FIVE_LINES)
-    return start(Uvicorn(tmp_path, "mine"))
-
-
-def test_serves_and_answers_errors_and_stops(mine: Uvicorn) -> None:
+    mine = start(asgi_server(tmp_path, "mine:app"))
     assert mine.post("/numbers", json=[1, 2, 3]).json() == [process_number(x) for x in (1, 2, 3)]
     assert mine.post("/numbers", json=[]).json() == []
 
@@ -57,7 +56,7 @@ def test_an_absent_server_is_a_503(start: Start[Uvicorn], tmp_path: Path) -> Non
     (tmp_path / "mine.py").write_text(FIVE_LINES)
     target = f"dns:///127.0.0.1:{free_port()}"
     environment = clean_environment(OFFGIL_TARGET=target, OFFGIL_CONNECT_TIMEOUT="0.5")
-    mine = start(Uvicorn(tmp_path, "mine", environment=environment))
+    mine = start(Uvicorn(tmp_path, "mine:app", environment=environment))
     answer = mine.post("/numbers", json=[1])
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) >= 1
