@@ -19,6 +19,7 @@ from offgil._async_client import AsyncClient
 from offgil._catalogue import Kernel, Parameter, Result
 from offgil._client import Client
 from offgil._config import ConfigurationError
+from offgil._credentials import TLSConfig
 from offgil._exceptions import (
     Cancelled,
     ConnectionFailed,
@@ -64,6 +65,7 @@ __all__ = [
     "Results",
     "RetryableError",
     "SidecarError",
+    "TLSConfig",
     "Unauthenticated",
     "Unimplemented",
     "__version__",

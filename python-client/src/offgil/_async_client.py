@@ -238,7 +238,7 @@ class AsyncClient(BaseClient[AsyncConnection]):
                 call.method,
                 call.request,
                 timeout=timeout,
-                metadata=self._options.metadata or None,
+                metadata=self._options.sent_metadata,
             )
             try:
                 return call.read(await settle_in_time(rpc, timeout))
@@ -267,7 +267,7 @@ class AsyncClient(BaseClient[AsyncConnection]):
         self, exchange: AnyExchange, chunks: AsyncIterable[Any] | Iterable[Any]
     ) -> AsyncGenerator[Any, None]:
         def open_call(timeout: float) -> Any:
-            metadata = self._options.metadata or None
+            metadata = self._options.sent_metadata
             return self._connection.begin_stream(
                 exchange.method, timeout=timeout, metadata=metadata
             )

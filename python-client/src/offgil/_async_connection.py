@@ -35,6 +35,7 @@ class AsyncConnection:
         """Creates a connection; nothing is opened before the first call."""
         self.target = target
         self._arguments = channel_arguments(target, options, max_message_bytes)
+        self._tls = options.tls_to(target)
         self._process = os.getpid()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._channel: grpc.aio.Channel | None = None
@@ -106,7 +107,13 @@ class AsyncConnection:
             )
         loop = asyncio.get_running_loop()
         if self._channel is None:
-            self._channel = grpc.aio.insecure_channel(self.target, options=self._arguments)
+            if self._tls is None:
+                self._channel = grpc.aio.insecure_channel(self.target, options=self._arguments)
+            else:
+                credentials = self._tls.channel_credentials()
+                self._channel = grpc.aio.secure_channel(
+                    self.target, credentials, options=self._arguments
+                )
             self._loop = loop
         elif self._loop is not loop:
             raise RuntimeError(

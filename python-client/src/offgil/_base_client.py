@@ -7,6 +7,7 @@ import dataclasses
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from offgil._config import DEFAULT_TARGET, Settings, check_target
+from offgil._credentials import TLSConfig
 from offgil._kernels import CatalogueCache
 from offgil._options import MAX_MESSAGE_BYTES, ClientOptions
 
@@ -37,6 +38,9 @@ class BaseClient(Generic[ConnectionT]):
         metadata: tuple[tuple[str, str], ...] = (),
         max_message_bytes: int = MAX_MESSAGE_BYTES,
         batching: bool = True,
+        tls: TLSConfig | None = None,
+        token: str | None = None,
+        max_unread_bytes: int | None = None,
     ) -> None:
         """Creates a client; it connects with the first call.
 
@@ -50,17 +54,28 @@ class BaseClient(Generic[ConnectionT]):
             batching: Whether calls of `AsyncClient.sum_squares`, and of `AsyncClient.run` with tiny
                 kernels, that come while others are in flight go to the server together, each with
                 its own deadline, error and cancellation; such an error has no request id.
+            tls: The certificates, for a server that has some. Without a target, default: those of
+                the environment.
+            token: The bearer token, for a server that asks for one. Without a target, default: that
+                of the environment.
+            max_unread_bytes: How much of a stream may arrive before it is read. Default: as gRPC
+                thinks best, which may be more than 16 MiB.
 
         Raises:
             ValueError: A timeout or the target is wrong.
         """
         if target is None:
-            target = Settings.from_environ().target or DEFAULT_TARGET
+            settings = Settings.from_environ()
+            target = settings.target or DEFAULT_TARGET
+            tls, token = tls or settings.tls, token or settings.token
         self._options = ClientOptions(
             timeout=timeout,
             connect_timeout=connect_timeout,
             metadata=tuple(metadata),
             batching=batching,
+            tls=tls,
+            token=token,
+            max_unread_bytes=max_unread_bytes,
         )
         self._connection: ConnectionT = self._connection_class(
             check_target(target), self._options, max_message_bytes

@@ -158,7 +158,7 @@ class Client(BaseClient[Connection]):
                     call.method,
                     call.request,
                     timeout=schedule.attempt_timeout(),
-                    metadata=self._options.metadata or None,
+                    metadata=self._options.sent_metadata,
                 )
                 return call.read(response)
             except grpc.RpcError as error:
@@ -169,7 +169,7 @@ class Client(BaseClient[Connection]):
 
     def _exchange(self, exchange: AnyExchange, chunks: Iterable[Any]) -> Iterator[Any]:
         def open_call(requests: Iterator[Any], timeout: float) -> Any:
-            metadata = self._options.metadata or None
+            metadata = self._options.sent_metadata
             return self._connection.begin_stream(
                 exchange.method, requests, timeout=timeout, metadata=metadata
             )

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
+
+from offgil._credentials import TLSConfig, read_token
 
 __all__ = [
     "DEFAULT_TARGET",
@@ -51,12 +53,17 @@ class Settings:
         timeout: ``OFFGIL_TIMEOUT``, the deadline of a call, in seconds.
         connect_timeout: ``OFFGIL_CONNECT_TIMEOUT``, for how many seconds a call looks for a server.
         server_binary: ``OFFGIL_SERVER_BIN``, the `offgil-server` binary. None: it is searched.
+        tls: ``OFFGIL_TLS_CA``, ``OFFGIL_TLS_CERT`` and ``OFFGIL_TLS_KEY``: the files of `TLSConfig`.
+            The server reads its own from variables of the same names. None: without TLS.
+        token: The first token in the file that ``OFFGIL_TOKEN_FILE`` names. None: without one.
     """
 
     target: str | None = None
     timeout: float = 30.0
     connect_timeout: float = 2.0
     server_binary: Path | None = None
+    tls: TLSConfig | None = None
+    token: str | None = field(default=None, repr=False)
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -87,6 +94,8 @@ class Settings:
             timeout=read("OFFGIL_TIMEOUT", _seconds, default.timeout),
             connect_timeout=read("OFFGIL_CONNECT_TIMEOUT", _seconds, default.connect_timeout),
             server_binary=read("OFFGIL_SERVER_BIN", _executable, None),
+            tls=_tls(read, faults),
+            token=read("OFFGIL_TOKEN_FILE", lambda text: read_token(Path(text)), None),
         )
         if faults:
             raise ConfigurationError(tuple(faults))
@@ -121,6 +130,18 @@ def check_metrics_directory() -> tuple[str, ...]:
     return ()
 
 
+def _tls(read: Callable[..., Path | None], faults: list[str]) -> TLSConfig | None:
+    ca, cert, key = (read(f"OFFGIL_TLS_{name}", _file, None) for name in ("CA", "CERT", "KEY"))
+    if ca is cert is key is None:
+        return None
+    try:
+        return TLSConfig(ca=ca, cert=cert, key=key)
+    except ValueError as fault:
+        if not any(found.startswith("OFFGIL_TLS_") for found in faults):
+            faults.append(f"OFFGIL_TLS_CERT, OFFGIL_TLS_KEY: {fault}")
+        return None
+
+
 def _seconds(text: str) -> float:
     wrong = ValueError(f"{text!r} is no positive number of seconds")
     try:
@@ -132,10 +153,15 @@ def _seconds(text: str) -> float:
     return number
 
 
-def _executable(text: str) -> Path:
+def _file(text: str) -> Path:
     path = Path(text)
     if not path.is_file():
         raise ValueError(f"{text!r} does not exist")
+    return path
+
+
+def _executable(text: str) -> Path:
+    path = _file(text)
     if not os.access(path, os.X_OK):
         raise ValueError(f"{text!r} is not executable")
     return path

@@ -29,6 +29,7 @@ class Connection:
         """Creates a connection; nothing is opened before the first call."""
         self.target = target
         self._arguments = channel_arguments(target, options, max_message_bytes)
+        self._tls = options.tls_to(target)
         self._process = os.getpid()
         self._lock = threading.Lock()
         self._channel: grpc.Channel | None = None
@@ -104,5 +105,11 @@ class Connection:
         with self._lock:
             self.check_open()
             if self._channel is None:
-                self._channel = grpc.insecure_channel(self.target, options=self._arguments)
+                if self._tls is None:
+                    self._channel = grpc.insecure_channel(self.target, options=self._arguments)
+                else:
+                    credentials = self._tls.channel_credentials()
+                    self._channel = grpc.secure_channel(
+                        self.target, credentials, options=self._arguments
+                    )
             return self._channel

@@ -8,7 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::{Extensions, HeaderMap, HeaderValue};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
+
+use crate::budget::{Budget, Holding};
 
 /// The metadata key that carries the request id, both ways.
 pub const REQUEST_ID: &str = "x-request-id";
@@ -17,7 +19,10 @@ const LONGEST_REQUEST_ID: usize = 128;
 
 /// One call. Cheap to clone; travels in the extensions of the request.
 #[derive(Clone, Debug)]
-pub struct Call(Arc<Inner>);
+pub struct Call {
+    inner: Arc<Inner>,
+    holding: Arc<Holding>,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -28,16 +33,31 @@ struct Inner {
     kernel: OnceLock<&'static str>,
     count: AtomicU64,
     caller_left: AtomicBool,
+    /// Nanoseconds of each stage.
+    spent: [AtomicU64; Stage::ALL.len()],
+}
+
+/// A part of the work for a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Waiting for a thread.
+    Queue,
+    /// Reading the arguments.
+    Decode,
+    /// Running the kernel.
+    Compute,
+    /// Writing the results.
+    Encode,
 }
 
 // === impl Call ===
 
 impl Call {
-    /// Begins a call with the path and the headers of its request.
-    pub fn begin(path: &str, headers: &HeaderMap) -> Self {
+    /// Begins a call with the path and the headers of its request, and the budget of the process.
+    pub fn begin(path: &str, headers: &HeaderMap, budget: &Budget) -> Self {
         let started = Instant::now();
         let timeout = headers.get("grpc-timeout").and_then(parse_timeout);
-        Self(Arc::new(Inner {
+        let inner = Arc::new(Inner {
             method: path.trim_start_matches('/').to_owned(),
             request_id: request_id(headers),
             started,
@@ -45,63 +65,136 @@ impl Call {
             kernel: OnceLock::new(),
             count: AtomicU64::new(0),
             caller_left: AtomicBool::new(false),
-        }))
+            spent: Default::default(),
+        });
+        Self {
+            inner,
+            holding: Arc::new(budget.hold()),
+        }
     }
 
-    /// Returns the call that a request belongs to; one without name or deadline if none was put there.
+    /// Returns the same call for one of the messages of its stream: it holds what the call holds now, and gives it
+    /// back when it is dropped.
+    pub fn part(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            holding: Arc::new(self.holding.split_off()),
+        }
+    }
+
+    /// Returns the call that a request belongs to.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the request has not come through [`edge::handle`](crate::edge::handle), which puts it there.
     pub fn of(extensions: &Extensions) -> Self {
         let call = extensions.get::<Self>().cloned();
-        call.unwrap_or_else(|| Self::begin("", &HeaderMap::new()))
+        call.expect("the edge has begun the call")
     }
 
     /// Returns the service and method, `offgil.v1.ComputeService/SumSquares`.
     pub fn method(&self) -> &str {
-        &self.0.method
+        &self.inner.method
     }
 
     /// Returns the id that the caller gave or, without one, an id made up here.
     pub fn request_id(&self) -> &HeaderValue {
-        &self.0.request_id
+        &self.inner.request_id
     }
 
     /// Returns when the call began.
     pub fn started(&self) -> Instant {
-        self.0.started
+        self.inner.started
     }
 
     /// Returns the instant after which the result is worthless.
     pub fn deadline(&self) -> Option<Instant> {
-        self.0.deadline
+        self.inner.deadline
+    }
+
+    /// Returns the bytes that this call holds; given back when its last clone is dropped.
+    pub fn holding(&self) -> &Holding {
+        &self.holding
     }
 
     /// Notes which kernel the call asked for.
     pub fn note_kernel(&self, kernel: &'static str) {
-        self.0.kernel.get_or_init(|| kernel);
+        self.inner.kernel.get_or_init(|| kernel);
     }
 
     /// Adds to the count of numbers that went in.
     pub fn note_count(&self, count: usize) {
-        self.0.count.fetch_add(count as u64, Ordering::Relaxed);
+        self.inner.count.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// Adds to the time that a stage has taken.
+    pub fn spend(&self, stage: Stage, time: Duration) {
+        let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.inner.spent[stage as usize].fetch_add(nanoseconds, Ordering::Relaxed);
+    }
+
+    /// Returns how long a stage has taken so far.
+    pub fn spent(&self, stage: Stage) -> Duration {
+        Duration::from_nanos(self.inner.spent[stage as usize].load(Ordering::Relaxed))
+    }
+
+    /// Adds the microseconds of each stage that took any to trailers, or to the headers of an answer without.
+    pub fn write_spent(&self, headers: &mut HeaderMap) {
+        for stage in Stage::ALL {
+            let micros = self.spent(stage).as_micros() as u64;
+            if micros > 0 {
+                let mut value = HeaderValue::from(micros);
+                // No value to remember, as for the request id.
+                value.set_sensitive(true);
+                headers.insert(stage.trailer(), value);
+            }
+        }
     }
 
     /// Notes that the caller broke its request off.
     pub fn note_caller_left(&self) {
-        self.0.caller_left.store(true, Ordering::Relaxed);
+        self.inner.caller_left.store(true, Ordering::Relaxed);
     }
 
     /// Returns whether the caller broke its request off.
     pub fn caller_left(&self) -> bool {
-        self.0.caller_left.load(Ordering::Relaxed)
+        self.inner.caller_left.load(Ordering::Relaxed)
     }
 
     /// Returns the kernel, as far as the call got to name one.
     pub fn kernel(&self) -> Option<&'static str> {
-        self.0.kernel.get().copied()
+        self.inner.kernel.get().copied()
     }
 
     /// Returns how many numbers went in.
     pub fn count(&self) -> u64 {
-        self.0.count.load(Ordering::Relaxed)
+        self.inner.count.load(Ordering::Relaxed)
+    }
+}
+
+// === impl Stage ===
+
+impl Stage {
+    /// Every stage, in order.
+    pub const ALL: [Self; 4] = [Self::Queue, Self::Decode, Self::Compute, Self::Encode];
+
+    /// Returns the name for metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Queue => "queue",
+            Self::Decode => "decode",
+            Self::Compute => "compute",
+            Self::Encode => "encode",
+        }
+    }
+
+    fn trailer(self) -> HeaderName {
+        HeaderName::from_static(match self {
+            Self::Queue => "offgil-queue-us",
+            Self::Decode => "offgil-decode-us",
+            Self::Compute => "offgil-compute-us",
+            Self::Encode => "offgil-encode-us",
+        })
     }
 }
 
@@ -164,7 +257,7 @@ mod tests {
         let id = |given: &[u8]| {
             let given = HeaderValue::from_bytes(given).expect("a header value");
             request_id(&HeaderMap::from_iter([(
-                http::HeaderName::from_static(REQUEST_ID),
+                HeaderName::from_static(REQUEST_ID),
                 given,
             )]))
         };

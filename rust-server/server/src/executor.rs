@@ -1,10 +1,14 @@
 //! Where jobs run: on rayon pools, and on a thread that serves connections only for some microseconds.
+//!
+//! A job that comes to a pool waits until a thread of it has nothing else to do, and a parallel job occupies all of
+//! them. So every lane has a pool of its own, and long jobs have two: what is to share the cores runs on different
+//! pools, and the system divides the time. Threads of long jobs come last there, those that serve connections first.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Instant,
 };
@@ -18,13 +22,28 @@ use crate::{
     error::GivenUp,
 };
 
-/// Runs jobs on a pool for each lane.
+/// Pools of the lane of long jobs, so that two of them share the cores.
+const LONG_POOLS: usize = 2;
+/// The niceness of the threads of a lane (see `nice(1)`): each step is about a quarter more time for the others.
+const NICE_SHORT: i32 = 2;
+const NICE_LONG: i32 = 5;
+
+/// Runs jobs on the pools of their lanes.
 #[derive(Debug)]
 pub struct Executor {
-    quick: ThreadPool,
-    bulk: ThreadPool,
+    lanes: [Vec<Pool>; Lane::ALL.len()],
     stopping: Arc<AtomicBool>,
 }
+
+#[derive(Debug)]
+struct Pool {
+    pool: ThreadPool,
+    /// Jobs that are there.
+    jobs: Arc<AtomicUsize>,
+}
+
+/// A job in a pool, until it is dropped.
+struct Turn(Arc<AtomicUsize>);
 
 /// Why a job has no result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,15 +66,18 @@ impl Executor {
     ///
     /// An error if the system refuses the threads.
     pub fn new(threads: usize) -> Result<Self, ThreadPoolBuildError> {
-        let pool = |lane: &'static str| {
-            ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .thread_name(move |index| format!("{lane}-{index}"))
-                .build()
+        let pools = |lane: Lane| {
+            let (count, nice) = match lane {
+                Lane::Quick => (1, 0),
+                Lane::Short => (1, NICE_SHORT),
+                Lane::Long => (LONG_POOLS, NICE_LONG),
+            };
+            (0..count)
+                .map(|_| Pool::new(lane, threads, nice))
+                .collect::<Result<_, _>>()
         };
         Ok(Self {
-            quick: pool("quick")?,
-            bulk: pool("bulk")?,
+            lanes: [pools(Lane::Quick)?, pools(Lane::Short)?, pools(Lane::Long)?],
             stopping: Arc::default(),
         })
     }
@@ -81,13 +103,11 @@ impl Executor {
             .with_stop_flag(Arc::clone(&self.stopping));
         let _stop = StopOnDrop(abandoned);
         let (sender, receiver) = oneshot::channel();
-        let pool = match permit.lane() {
-            Lane::Quick => &self.quick,
-            Lane::Bulk => &self.bulk,
-        };
-        pool.spawn(move || {
+        let pool = self.least_busy(permit.lane());
+        let turn = pool.take_turn();
+        pool.pool.spawn(move || {
             let result = attempt(&context, job);
-            drop(permit);
+            drop((permit, turn));
             // The caller may have gone; then nobody wants the result.
             let _ = sender.send(result);
         });
@@ -116,6 +136,14 @@ impl Executor {
         self.stopping.store(true, Ordering::Relaxed);
     }
 
+    fn least_busy(&self, lane: Lane) -> &Pool {
+        let pools = &self.lanes[lane as usize];
+        let by_jobs = pools
+            .iter()
+            .min_by_key(|pool| pool.jobs.load(Ordering::Relaxed));
+        by_jobs.expect("every lane has a pool")
+    }
+
     /// Returns who gave up on a job that was stopped while its caller still waits.
     pub fn who_gave_up(&self, deadline: Option<Instant>) -> GivenUp {
         if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
@@ -137,6 +165,42 @@ fn attempt<T>(context: &Context, job: impl FnOnce(&Context) -> T) -> Result<T, F
     }
 }
 
+// === impl Pool ===
+
+impl Pool {
+    fn new(lane: Lane, threads: usize, nice: i32) -> Result<Self, ThreadPoolBuildError> {
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(move |index| format!("{}-{index}", lane.name()))
+            .start_handler(move |_| {
+                // Of this thread alone, under Linux. Where it is refused, all are equal.
+                if nice > 0
+                    && let Err(error) = rustix::process::setpriority_process(None, nice)
+                {
+                    tracing::debug!(%error, "niceness not set");
+                }
+            })
+            .build()?;
+        Ok(Self {
+            pool,
+            jobs: Arc::default(),
+        })
+    }
+
+    fn take_turn(&self) -> Turn {
+        self.jobs.fetch_add(1, Ordering::Relaxed);
+        Turn(Arc::clone(&self.jobs))
+    }
+}
+
+// === impl Turn ===
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 // === impl StopOnDrop ===
 
 impl Drop for StopOnDrop {
@@ -155,8 +219,8 @@ mod tests {
     use crate::admission::Admission;
 
     async fn permit() -> Permit {
-        Admission::new(1, 0)
-            .admit(Lane::Bulk)
+        Admission::new(1, Duration::ZERO)
+            .admit(Duration::from_secs(1), None)
             .await
             .expect("there is room")
     }
@@ -211,6 +275,20 @@ mod tests {
         });
         assert_eq!(ended, Ok(()));
         assert_eq!(executor.who_gave_up(None), GivenUp::Draining);
+    }
+
+    #[tokio::test]
+    async fn two_long_jobs_run_side_by_side_on_one_thread_each() {
+        let executor = Executor::new(1).expect("threads");
+        let barrier = Arc::new(std::sync::Barrier::new(2));
+        let job = || {
+            let barrier = Arc::clone(&barrier);
+            move |_: &Context| barrier.wait().is_leader()
+        };
+        let first = executor.run(permit().await, None, job());
+        let second = executor.run(permit().await, None, job());
+        let (first, second) = tokio::join!(first, second);
+        assert_ne!(first, second);
     }
 
     #[tokio::test]

@@ -10,8 +10,8 @@ use offgil_kernels::{
 };
 
 use crate::{
-    admission::{Admission, Lane},
-    call::Call,
+    admission::Admission,
+    call::{Call, Stage},
     error::Error,
     executor::{Executor, Failure},
     statistics::{Statistics, Timing},
@@ -54,6 +54,8 @@ pub struct Invocation<R, W> {
     pub has_read_for: Duration,
     /// How long writing the results takes on one core, about.
     pub cost_of_write: Duration,
+    /// How many bytes the results take once they are written, about, besides those that the kernel returns.
+    pub memory_of_write: usize,
     /// Reads the arguments, and what the answer is to look like.
     pub read: R,
     /// Writes the results, in the form that `read` found out.
@@ -84,6 +86,11 @@ impl Invoker {
     /// Returns the kernels.
     pub fn catalogue(&self) -> &Catalogue {
         &self.0.catalogue
+    }
+
+    /// Returns what runs and what waits.
+    pub fn admission(&self) -> &Admission {
+        &self.0.admission
     }
 
     /// Returns how often kernels ran, and how long they took.
@@ -127,12 +134,13 @@ impl Invoker {
             cost_of_read,
             has_read_for,
             cost_of_write,
+            memory_of_write,
             read,
             write,
         } = invocation;
         let spec = kernel.spec();
         call.note_kernel(spec.name);
-        let mut timing = self.0.statistics.begin(spec.name);
+        let mut timing = self.0.statistics.begin(call, spec.name);
         let read = {
             let kernel = Arc::clone(&kernel);
             move || {
@@ -161,6 +169,14 @@ impl Invoker {
                 .unwrap_or(0),
         );
         self.check_memory(memory, spec, &arguments)?;
+        let of_arguments = arguments
+            .values()
+            .iter()
+            .map(Value::byte_count)
+            .sum::<usize>();
+        // Within the limit of a call, which a size holds.
+        let needed = of_arguments + memory as usize + memory_of_write;
+        call.holding().take(needed)?;
 
         let submitted = Instant::now();
         let job = move |context: &Context| {
@@ -168,8 +184,32 @@ impl Invoker {
             let write = |results| write(results, form);
             run(kernel.as_ref(), arguments, write, context, timing)
         };
-        self.execute(call, spec.name, cost + cost_of_write, job)
-            .await
+        let cost = cost.saturating_add(cost_of_write);
+        self.execute(call, spec.name, cost, job).await
+    }
+
+    /// Runs a job as [`execute`](Self::execute) does, one that computes rather than reads or writes.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`execute`](Self::execute).
+    pub async fn compute<T: Send + 'static>(
+        &self,
+        call: &Call,
+        kernel: &'static str,
+        cost: Duration,
+        job: impl FnOnce(&Context) -> Result<T, JobError> + Send + 'static,
+    ) -> Result<T, Error> {
+        let submitted = Instant::now();
+        let of_job = call.clone();
+        let job = move |context: &Context| {
+            let began = Instant::now();
+            of_job.spend(Stage::Queue, began - submitted);
+            let result = job(context);
+            of_job.spend(Stage::Compute, began.elapsed());
+            result
+        };
+        self.execute(call, kernel, cost, job).await
     }
 
     /// Does work of the server's own, such as reading. What is done faster than handed over to another thread is
@@ -211,7 +251,14 @@ impl Invoker {
             executor,
             ..
         } = &*self.0;
-        let permit = admission.admit(Lane::of(cost)).await?;
+        let permit = admission.admit(cost, call.deadline()).await?;
+        // The job holds what the call holds for as long as it runs, also when the caller has gone.
+        let held = call.clone();
+        let job = move |context: &Context| {
+            let result = job(context);
+            drop(held);
+            result
+        };
         let done = executor.run(permit, call.deadline(), job).await;
         self.outcome(call, kernel, done)
     }

@@ -11,14 +11,19 @@
 //! | [`codec`] | arrays, tensors and JSON |
 //! | [`invocation`] | from a kernel and its arguments to results |
 //! | [`statistics`] | how often kernels ran, and how long they took |
-//! | [`admission`] | how many jobs run and wait |
+//! | [`budget`] | how many bytes all calls hold together |
+//! | [`admission`] | which jobs run, which wait, and which are refused |
 //! | [`executor`], [`parallel`] | where they run |
+//! | [`reload`] | what is read from files, and read again |
 //! | [`in_flight`] | what a stopping server waits for |
 //! | [`error`] | every error, and the one place that turns it into a gRPC status |
+//! | [`metrics`], [`admin`] | what an operator sees |
 //! | [`signals`] | what stops the server |
 //! | [`logging`], [`command`] | the process around it |
 
+pub mod admin;
 pub mod admission;
+pub mod budget;
 pub mod call;
 pub mod codec;
 pub mod command;
@@ -29,8 +34,10 @@ pub mod executor;
 pub mod in_flight;
 pub mod invocation;
 pub mod logging;
+pub mod metrics;
 pub mod parallel;
 pub mod proto;
+pub mod reload;
 pub mod server;
 pub mod service;
 pub mod signals;

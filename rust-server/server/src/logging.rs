@@ -3,13 +3,19 @@
 //! A thread of its own writes it. If nobody reads the log, or it cannot be written, lines are dropped: the
 //! log never holds up a call.
 
-use std::io::{self, IsTerminal};
+use std::{
+    io::{self, IsTerminal},
+    sync::atomic::Ordering,
+};
 
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{Config, LogFormat};
+use crate::{
+    config::{Config, LogFormat},
+    metrics::PANICS,
+};
 
 /// Lines that may wait for a slow reader.
 const BUFFERED_LINES: usize = 8192;
@@ -37,6 +43,7 @@ pub fn start(config: &Config) -> WorkerGuard {
         builder.json().flatten_event(true).init();
     }
     std::panic::set_hook(Box::new(|panic| {
+        PANICS.fetch_add(1, Ordering::Relaxed);
         let location = panic.location().map(ToString::to_string);
         let message = panic.payload_as_str().unwrap_or("no message");
         tracing::error!(location, message, "panic");

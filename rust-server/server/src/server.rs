@@ -4,20 +4,22 @@ use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use offgil_kernels::Catalogue;
 use thiserror::Error;
+use tokio::task::JoinSet;
 
 use crate::{
-    admission::Admission,
+    admin::{Admin, Report},
+    admission::{Admission, Lane},
+    budget::Budget,
     config::Config,
-    edge,
+    edge::{Edge, auth::Tokens, intake::IntakeLimits},
     executor::Executor,
     in_flight::InFlight,
     invocation::Invoker,
-    service,
-    transport::{Acceptor, BindError, Listeners, Options},
+    metrics::{Metrics, State},
+    service::{self, Health},
+    transport::{Acceptor, BindError, Listeners, Options, Tls},
 };
 
-/// Jobs that may run at once in each lane, for each thread: one computes while others decode.
-const JOBS_PER_THREAD: usize = 4;
 /// Time for connections to close once no call is in flight.
 const CLOSING: Duration = Duration::from_secs(1);
 /// Time for calls to answer UNAVAILABLE once they are cut off.
@@ -28,7 +30,20 @@ const CUTTING_OFF: Duration = Duration::from_millis(500);
 pub struct Server {
     config: Config,
     listeners: Listeners,
+    admin: Option<Admin>,
+    tls: Option<Arc<Tls>>,
+    tokens: Option<Arc<Tokens>>,
     invoker: Invoker,
+}
+
+/// What the admin address tells.
+struct Condition {
+    metrics: Metrics,
+    budget: Budget,
+    in_flight: InFlight,
+    connections: InFlight,
+    invoker: Invoker,
+    health: Health,
 }
 
 /// Why a server did not start.
@@ -37,6 +52,17 @@ pub enum StartError {
     /// An address or a socket cannot be used.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// The admin address cannot be used.
+    #[error("cannot serve metrics on {address}: {source}")]
+    Admin {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The certificates or the tokens cannot be used.
+    #[error("{0}")]
+    Credentials(String),
     /// The system refuses threads.
     #[error("cannot start threads: {0}")]
     Threads(#[from] rayon::ThreadPoolBuildError),
@@ -61,15 +87,30 @@ impl Server {
     /// [`StartError`] if the system refuses an address, a socket or a thread.
     pub fn bind(config: Config, catalogue: Catalogue) -> Result<Self, StartError> {
         let listeners = Listeners::bind(config.listen, config.reuse_port, config.uds.as_deref())?;
-        let admission = Admission::new(config.threads * JOBS_PER_THREAD, config.max_queue);
+        let tls = config.tls.clone().map(Tls::read).transpose();
+        let tls = tls.map_err(StartError::Credentials)?.map(Arc::new);
+        let tokens = config.token_file.clone().map(Tokens::read).transpose();
+        let tokens = tokens.map_err(StartError::Credentials)?.map(Arc::new);
+        let bind_admin =
+            |address| Admin::bind(address).map_err(|source| StartError::Admin { address, source });
+        let admin = config.admin.map(bind_admin).transpose()?;
+        let admission = Admission::new(config.threads, config.max_queue_time);
         let executor = Executor::new(config.threads)?;
         let limit = config.limits.max_call_memory;
         let invoker = Invoker::new(catalogue, admission, executor, limit);
         Ok(Self {
             config,
             listeners,
+            admin,
+            tls,
+            tokens,
             invoker,
         })
+    }
+
+    /// Returns the admin address, with the port that the system chose if none was given.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref()?.address().ok()
     }
 
     /// Returns the TCP address, with the port that the system chose if none was given.
@@ -86,25 +127,53 @@ impl Server {
     pub async fn run<C>(self, stop: impl Future<Output = C>) -> io::Result<(C, Outcome)> {
         let in_flight = InFlight::default();
         let limits = self.config.limits;
-        let (routes, health) = service::routes(self.invoker.clone(), limits);
+        let (routes, health) =
+            service::routes(self.invoker.clone(), limits, self.config.reflection);
+        let budget = Budget::new(self.config.memory_budget);
+        let metrics = Metrics::new(
+            self.invoker.catalogue(),
+            self.config.threads,
+            self.config.memory_budget,
+        );
         let handler = {
-            let in_flight = in_flight.clone();
-            let sampler = Arc::new(edge::sampling::Sampler::default());
-            move |request| {
-                edge::handle(
-                    routes.clone(),
-                    in_flight.clone(),
-                    Arc::clone(&sampler),
-                    limits.max_message_bytes,
-                    request,
-                )
-            }
+            let intake = IntakeLimits {
+                max_message_bytes: limits.max_message_bytes,
+                upload_timeout: limits.upload_timeout,
+            };
+            let edge = Edge::new(
+                intake,
+                budget.clone(),
+                in_flight.clone(),
+                metrics.clone(),
+                self.tokens.clone(),
+            );
+            move |request| edge.clone().handle(routes.clone(), request)
         };
         let options = Options {
             max_connections: self.config.max_connections,
             max_connection_age: self.config.max_connection_age,
+            tls: self.tls.clone(),
+            uds_users: self.config.uds_users.clone(),
         };
+        // For as long as this future is polled, and a moment longer.
+        let mut watchers = JoinSet::new();
+        if let Some(tls) = self.tls.clone() {
+            watchers.spawn(async move { tls.watch().await });
+        }
+        if let Some(tokens) = self.tokens.clone() {
+            watchers.spawn(async move { tokens.watch().await });
+        }
         let mut acceptor = Acceptor::start(self.listeners, options, in_flight.clone(), handler)?;
+        if let Some(admin) = self.admin {
+            admin.start(Condition {
+                metrics,
+                budget,
+                in_flight: in_flight.clone(),
+                connections: acceptor.open(),
+                invoker: self.invoker.clone(),
+                health: health.clone(),
+            })?;
+        }
         health.set_serving(true).await;
         let cause = tokio::select! {
             cause = stop => cause,
@@ -144,5 +213,24 @@ impl Server {
             }
         };
         Ok((cause, outcome))
+    }
+}
+
+// === impl Condition ===
+
+impl Report for Condition {
+    fn is_ready(&self) -> bool {
+        self.health.is_serving()
+    }
+
+    fn metrics(&self) -> Result<String, String> {
+        let admission = self.invoker.admission();
+        self.metrics.text(&State {
+            in_flight: self.in_flight.count(),
+            connections: self.connections.count(),
+            budget_bytes: self.budget.taken(),
+            queued: Lane::ALL.map(|lane| admission.queue(lane)),
+            running: Lane::ALL.map(|lane| admission.running(lane)),
+        })
     }
 }

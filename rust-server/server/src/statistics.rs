@@ -11,6 +11,8 @@ use std::{
 
 use offgil_kernels::Catalogue;
 
+use crate::call::{Call, Stage};
+
 /// The statistics of all kernels of a catalogue.
 #[derive(Debug)]
 pub struct Statistics(BTreeMap<&'static str, Arc<KernelStatistics>>);
@@ -47,6 +49,7 @@ pub struct Timing {
     began: Instant,
     succeeded: bool,
     statistics: Option<Arc<KernelStatistics>>,
+    call: Call,
     /// Waiting for a thread.
     pub queue: Duration,
     /// Reading the arguments.
@@ -68,9 +71,10 @@ impl Statistics {
         Self(kernels.collect())
     }
 
-    /// Begins to time a call of a kernel.
-    pub fn begin(&self, kernel: &str) -> Timing {
+    /// Begins to time what `call` wants of a kernel; the call is told what each stage took.
+    pub fn begin(&self, call: &Call, kernel: &str) -> Timing {
         Timing {
+            call: call.clone(),
             began: Instant::now(),
             succeeded: false,
             statistics: self.0.get(kernel).cloned(),
@@ -118,6 +122,10 @@ impl Timing {
 
 impl Drop for Timing {
     fn drop(&mut self) {
+        self.call.spend(Stage::Queue, self.queue);
+        self.call.spend(Stage::Decode, self.input);
+        self.call.spend(Stage::Compute, self.infer);
+        self.call.spend(Stage::Encode, self.output);
         let Some(statistics) = &self.statistics else {
             return;
         };
@@ -143,18 +151,21 @@ impl Drop for Timing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::budget::Budget;
 
     #[test]
     fn counts_what_succeeds_and_what_does_not() {
         let statistics = Statistics::new(&Catalogue::built_in());
-        let mut timing = statistics.begin("sum_squares");
+        let call = Call::begin("", &http::HeaderMap::new(), &Budget::new(0));
+        let mut timing = statistics.begin(&call, "sum_squares");
         timing.infer = Duration::from_nanos(7);
         timing.succeed();
-        drop(statistics.begin("sum_squares"));
+        drop(statistics.begin(&call, "sum_squares"));
         let mut all = statistics.iter();
         let (_, counted) = all
             .find(|(name, _)| *name == "sum_squares")
             .expect("built in");
+        assert_eq!(call.spent(Stage::Compute), Duration::from_nanos(7));
         assert_eq!(counted.success.get().0, 1);
         assert_eq!(counted.failure.get().0, 1);
         assert_eq!(counted.infer.get(), (1, 7));

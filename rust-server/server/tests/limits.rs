@@ -166,7 +166,7 @@ async fn a_batch_over_the_limit_names_its_field() {
 
 #[tokio::test]
 async fn callers_beyond_the_queue_are_told_when_to_come_back() {
-    let server = TestServer::with_flags(&["--threads=1", "--max-queue=0"]);
+    let server = TestServer::with_flags(&["--threads=1", "--max-queue-time=0s"]);
     let client = server.client().await;
     let _running = server.blocked_call(&client).await;
     // More jobs than are admitted: those over the limit are refused at once, the rest wait unseen.

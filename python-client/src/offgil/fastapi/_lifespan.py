@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["lifespan"]
 
+# What each HTTP client that reads its answer slowly costs the app.
+MAX_UNREAD_BYTES = 4 * 1024 * 1024
+
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -49,7 +52,12 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             await asyncio.to_thread(sidecar.start)
             target = sidecar.target
         client = AsyncClient(
-            target, timeout=settings.timeout, connect_timeout=settings.connect_timeout
+            target,
+            timeout=settings.timeout,
+            connect_timeout=settings.connect_timeout,
+            tls=settings.tls,
+            token=settings.token,
+            max_unread_bytes=MAX_UNREAD_BYTES,
         )
         await stack.enter_async_context(client)
         set_client(app, client)

@@ -17,6 +17,10 @@ pub struct Flags {
     /// Path of a Unix socket to listen on.
     #[arg(long, env = "OFFGIL_UDS", value_name = "PATH")]
     pub uds: Option<String>,
+    /// TCP address for /metrics, /livez and /readyz, or `none`. Default: 127.0.0.1:50052 where neither --listen nor
+    /// --uds is given, else none.
+    #[arg(long, env = "OFFGIL_ADMIN", value_name = "ADDRESS")]
+    pub admin: Option<String>,
     /// Allow a TCP address that other machines reach, though nothing is encrypted. Default: false.
     #[arg(
         long,
@@ -27,6 +31,34 @@ pub struct Flags {
         default_missing_value = "true"
     )]
     pub allow_plaintext: Option<String>,
+    /// PEM file with the certificate of this server, and those between it and its authority. Needs --tls-key; read again
+    /// when it changes.
+    #[arg(long, env = "OFFGIL_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<String>,
+    /// PEM file with the private key of the certificate.
+    #[arg(long, env = "OFFGIL_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<String>,
+    /// PEM file with the authorities whose certificates callers over TCP must have. Default: none is needed.
+    #[arg(long, env = "OFFGIL_TLS_CA", value_name = "FILE")]
+    pub tls_ca: Option<String>,
+    /// File with bearer tokens, one a line, of which callers must have one; read again when it changes. Default: none is
+    /// needed.
+    #[arg(long, env = "OFFGIL_TOKEN_FILE", value_name = "FILE")]
+    pub token_file: Option<String>,
+    /// Ids of the users whose processes may connect to the Unix socket, such as 0,1000. Default: whoever may write its
+    /// file, which are its owner and group.
+    #[arg(long, env = "OFFGIL_UDS_USERS", value_name = "UIDS")]
+    pub uds_users: Option<String>,
+    /// Answer reflection, by which grpcurl knows the methods. Default: true.
+    #[arg(
+        long,
+        env = "OFFGIL_REFLECTION",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
+    pub reflection: Option<String>,
     /// Share the TCP address with other servers of this user that do the same, so that a successor can take it over
     /// while this one still serves. Not for load balancing: without it, an address that is taken is an error.
     /// Default: false.
@@ -51,9 +83,16 @@ pub struct Flags {
     /// Most memory that one call may take for its results and on the way to them. Default: 512MiB.
     #[arg(long, env = "OFFGIL_MAX_CALL_MEMORY", value_name = "SIZE")]
     pub max_call_memory: Option<String>,
-    /// Jobs that may wait in each lane before callers are refused. Default: 1024.
-    #[arg(long, env = "OFFGIL_MAX_QUEUE", value_name = "N")]
-    pub max_queue: Option<String>,
+    /// Most memory for the requests and results of all calls together. Default: half of what this machine or container
+    /// has, and at least twice the longest message.
+    #[arg(long, env = "OFFGIL_MEMORY_BUDGET", value_name = "SIZE")]
+    pub memory_budget: Option<String>,
+    /// How long an upload may rest in the middle of a message. Default: 10s.
+    #[arg(long, env = "OFFGIL_UPLOAD_TIMEOUT", value_name = "DURATION")]
+    pub upload_timeout: Option<String>,
+    /// How long jobs may have to wait, by their estimated cost, before callers are refused. Default: 5s.
+    #[arg(long, env = "OFFGIL_MAX_QUEUE_TIME", value_name = "DURATION")]
+    pub max_queue_time: Option<String>,
     /// Connections that may be open. Default: 1024.
     #[arg(long, env = "OFFGIL_MAX_CONNECTIONS", value_name = "N")]
     pub max_connections: Option<String>,

@@ -1,11 +1,12 @@
 //! From text to configuration, collecting every fault on the way.
 
-use std::{fmt, net::SocketAddr, num::NonZero, path::PathBuf, str::FromStr, time::Duration};
+use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use bytesize::ByteSize;
 use tracing_subscriber::EnvFilter;
 
-use super::{Config, DEFAULT_LISTEN, Flags, Limits, LogFormat};
+use super::{Config, DEFAULT_ADMIN, DEFAULT_LISTEN, Flags, Limits, LogFormat, machine};
+use crate::transport::TlsFiles;
 
 /// The longest path of a Unix socket: the system's structure holds 108 bytes, the last one a zero.
 const LONGEST_SOCKET_PATH: usize = 107;
@@ -29,19 +30,29 @@ struct Faults(Vec<Fault>);
 pub(super) fn config(flags: &Flags) -> Result<Config, Vec<Fault>> {
     let flags = &without_empty(flags.clone());
     let mut faults = Faults::default();
-    let config = Config {
+    let mut config = Config {
         listen: listen(flags, &mut faults),
+        admin: admin(flags, &mut faults),
         reuse_port: faults
             .switch("reuse-port", &flags.reuse_port)
             .unwrap_or(false),
         uds: uds(flags, &mut faults),
-        threads: faults.number("threads", &flags.threads, 1, available_cores()),
+        tls: tls(flags, &mut faults),
+        token_file: flags.token_file.as_ref().map(PathBuf::from),
+        uds_users: uds_users(flags, &mut faults),
+        reflection: flags.reflection.is_none()
+            || faults
+                .switch("reflection", &flags.reflection)
+                .unwrap_or(true),
+        threads: faults.number("threads", &flags.threads, 1, machine::cores()),
         limits: Limits {
             max_message_bytes: faults.size("max-message-bytes", &flags.max_message_bytes, 64),
             max_body_bytes: faults.size("max-body-bytes", &flags.max_body_bytes, 64),
             max_call_memory: faults.size("max-call-memory", &flags.max_call_memory, 512),
+            upload_timeout: faults.duration("upload-timeout", &flags.upload_timeout, 10),
         },
-        max_queue: faults.number("max-queue", &flags.max_queue, 0, 1024),
+        memory_budget: 0,
+        max_queue_time: faults.duration("max-queue-time", &flags.max_queue_time, 5),
         max_connections: faults.number("max-connections", &flags.max_connections, 1, 1024),
         max_connection_age: Some(faults.duration(
             "max-connection-age",
@@ -55,6 +66,7 @@ pub(super) fn config(flags: &Flags) -> Result<Config, Vec<Fault>> {
         log_level: log_level(flags, &mut faults),
         exit_with_parent: parent(flags, &mut faults),
     };
+    config.memory_budget = memory_budget(flags, config.limits, &mut faults);
     if config.listen.is_none() && config.uds.is_none() && faults.0.is_empty() {
         faults.add(
             "listen",
@@ -86,13 +98,53 @@ fn listen(flags: &Flags, faults: &mut Faults) -> Option<SocketAddr> {
     let allowed = faults
         .switch("allow-plaintext", &flags.allow_plaintext)
         .unwrap_or(true);
-    if !allowed && !address.ip().is_loopback() {
+    if !allowed && flags.tls_cert.is_none() && !address.ip().is_loopback() {
         faults.add(
             "listen",
-            format!("other machines reach {address}, and nothing is encrypted; if the network is trusted, add --allow-plaintext"),
+            format!(
+                "other machines reach {address}, and nothing is encrypted; give --tls-cert, or, if the network is trusted, --allow-plaintext"
+            ),
         );
     }
     Some(address)
+}
+
+fn admin(flags: &Flags, faults: &mut Faults) -> Option<SocketAddr> {
+    let text = match (&flags.admin, &flags.listen, &flags.uds) {
+        (Some(text), ..) if text == "none" => return None,
+        (Some(text), ..) => text,
+        (None, None, None) => DEFAULT_ADMIN,
+        (None, ..) => return None,
+    };
+    let address = text.parse().ok();
+    if address.is_none() {
+        faults.add(
+            "admin",
+            format!("{text:?} is no IP address with a port, such as {DEFAULT_ADMIN}"),
+        );
+    }
+    address
+}
+
+/// Returns the budget: what is given, or half of the memory there is.
+fn memory_budget(flags: &Flags, limits: Limits, faults: &mut Faults) -> usize {
+    const FLAG: &str = "memory-budget";
+    let least = limits.max_message_bytes.saturating_mul(2);
+    let Some(text) = &flags.memory_budget else {
+        let half = usize::try_from(machine::memory() / 2).unwrap_or(usize::MAX);
+        return half.max(least);
+    };
+    let size = ByteSize::from_str(text).map_or(0, |size| size.as_u64());
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    if size < least {
+        faults.add(
+            FLAG,
+            format!(
+                "{text:?} is no size of at least {least} bytes, twice the longest message (--max-message-bytes)"
+            ),
+        );
+    }
+    size
 }
 
 fn uds(flags: &Flags, faults: &mut Faults) -> Option<PathBuf> {
@@ -107,6 +159,41 @@ fn uds(flags: &Flags, faults: &mut Faults) -> Option<PathBuf> {
         );
     }
     Some(path.into())
+}
+
+fn tls(flags: &Flags, faults: &mut Faults) -> Option<TlsFiles> {
+    match (&flags.tls_cert, &flags.tls_key) {
+        (Some(certificate), Some(key)) => Some(TlsFiles {
+            certificate: certificate.into(),
+            key: key.into(),
+            callers: flags.tls_ca.as_ref().map(PathBuf::from),
+        }),
+        (Some(_), None) => {
+            faults.add("tls-key", "--tls-cert needs it");
+            None
+        }
+        (None, Some(_)) => {
+            faults.add("tls-cert", "--tls-key needs it");
+            None
+        }
+        (None, None) if flags.tls_ca.is_some() => {
+            faults.add("tls-cert", "--tls-ca needs it");
+            None
+        }
+        (None, None) => None,
+    }
+}
+
+fn uds_users(flags: &Flags, faults: &mut Faults) -> Option<Vec<u32>> {
+    let text = flags.uds_users.as_ref()?;
+    let users: Result<Vec<u32>, _> = text.split(',').map(|id| id.trim().parse()).collect();
+    if users.is_err() {
+        faults.add(
+            "uds-users",
+            format!("{text:?} is no list of user ids, such as 0,1000"),
+        );
+    }
+    users.ok()
 }
 
 fn log_format(flags: &Flags, faults: &mut Faults) -> LogFormat {
@@ -152,7 +239,16 @@ fn without_empty(mut flags: Flags) -> Flags {
         &mut flags.max_message_bytes,
         &mut flags.max_body_bytes,
         &mut flags.max_call_memory,
-        &mut flags.max_queue,
+        &mut flags.memory_budget,
+        &mut flags.upload_timeout,
+        &mut flags.max_queue_time,
+        &mut flags.admin,
+        &mut flags.tls_cert,
+        &mut flags.tls_key,
+        &mut flags.tls_ca,
+        &mut flags.token_file,
+        &mut flags.uds_users,
+        &mut flags.reflection,
         &mut flags.max_connections,
         &mut flags.max_connection_age,
         &mut flags.drain_delay,
@@ -164,11 +260,6 @@ fn without_empty(mut flags: Flags) -> Flags {
         text.take_if(|text| text.is_empty());
     }
     flags
-}
-
-fn available_cores() -> usize {
-    // Honours the CPU quota of a container as well as the affinity of the process.
-    std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 // === impl Faults ===

@@ -1,5 +1,5 @@
-//! Counts the calls in flight, and writes one log line for each call when it ends; see [`super::sampling`] for
-//! those that have none.
+//! Counts the calls in flight; when a call ends, writes one log line for it and counts it in the metrics. See
+//! [`super::sampling`] for those that have no line.
 //!
 //! A call ends when the last byte of its answer has left this process, not when it was queued: so the
 //! observation travels with every piece of the answer.
@@ -13,11 +13,8 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use super::sampling::Sampler;
-use crate::{
-    call::Call,
-    in_flight::{Flight, InFlight},
-};
+use super::Edge;
+use crate::{call::Call, error, in_flight::Flight, metrics::NO_STATUS};
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
@@ -26,8 +23,6 @@ use http_body::{Body, Frame, SizeHint};
 const OK: i32 = 0;
 /// `grpc-status` of a call whose caller left before its end.
 const CANCELLED: i32 = 1;
-/// Not set yet.
-const NONE: i32 = -1;
 /// Services whose calls may stay open for as long as their connection, and carry no work.
 const ATTENDANT: [&str; 2] = ["grpc.health.", "grpc.reflection."];
 
@@ -41,7 +36,7 @@ struct Ending {
     /// Nothing for a call that drain need not wait for.
     _flight: Option<Flight>,
     code: AtomicI32,
-    sampler: Arc<Sampler>,
+    edge: Edge,
 }
 
 /// A piece of an answer, which is part of its call until it has left.
@@ -61,20 +56,27 @@ pub struct Observed<B> {
 
 impl Observation {
     /// Begins to observe a call.
-    pub fn begin(call: Call, in_flight: &InFlight, sampler: &Arc<Sampler>) -> Self {
+    pub fn begin(call: Call, edge: &Edge) -> Self {
         let is_attendant = ATTENDANT.iter().any(|name| call.method().starts_with(name));
         Self(Arc::new(Ending {
             call,
-            _flight: (!is_attendant).then(|| in_flight.begin()),
-            code: AtomicI32::new(NONE),
-            sampler: Arc::clone(sampler),
+            _flight: (!is_attendant).then(|| edge.0.in_flight.begin()),
+            code: AtomicI32::new(NO_STATUS),
+            edge: edge.clone(),
         }))
     }
 
-    /// Notes the status, if it is among these headers or trailers.
-    pub fn note_status(&self, headers: &HeaderMap) {
-        if let Some(code) = status(headers) {
-            self.0.code.store(code, Ordering::Relaxed);
+    /// Notes the status, if it is among these headers or trailers, and completes them.
+    pub fn end_with(&self, headers: &mut HeaderMap) {
+        let Some(code) = status(headers) else {
+            return;
+        };
+        self.0.code.store(code, Ordering::Relaxed);
+        self.0.call.write_spent(headers);
+        if code != OK
+            && let Some(reason) = error::refusal(headers)
+        {
+            self.0.edge.0.metrics.count_refusal(reason);
         }
     }
 }
@@ -83,11 +85,12 @@ impl Drop for Ending {
     fn drop(&mut self) {
         let code = match self.code.load(Ordering::Relaxed) {
             _ if self.call.caller_left() => CANCELLED,
-            NONE => CANCELLED,
+            NO_STATUS => CANCELLED,
             code => code,
         };
         let took = self.call.started().elapsed();
-        let Some(skipped) = self.sampler.sample(code == OK, took) else {
+        self.edge.0.metrics.count_call(&self.call, code, took);
+        let Some(skipped) = self.edge.0.sampler.sample(code == OK, took) else {
             return;
         };
         tracing::info!(
@@ -135,9 +138,9 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Observed<B> {
         let this = &mut *self;
         let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
         Poll::Ready(frame.map(|frame| {
-            let frame = frame?;
-            if let Some(trailers) = frame.trailers_ref() {
-                this.observation.note_status(trailers);
+            let mut frame = frame?;
+            if let Some(trailers) = frame.trailers_mut() {
+                this.observation.end_with(trailers);
             }
             Ok(frame.map_data(|bytes| {
                 Bytes::from_owner(Piece {

@@ -88,6 +88,7 @@ mod tests {
     use http_body_util::{BodyExt, StreamBody};
 
     use super::*;
+    use crate::budget::Budget;
 
     #[tokio::test]
     async fn ends_a_body_that_panics_with_internal() {
@@ -97,7 +98,7 @@ mod tests {
             assert!(polled < 2, "on purpose");
             Poll::Ready(Some(Ok::<_, Infallible>(Frame::data(Bytes::from("x")))))
         });
-        let call = Call::begin("/x/Y", &HeaderMap::new());
+        let call = Call::begin("/x/Y", &HeaderMap::new(), &Budget::new(0));
         let mut body = Guarded::new(StreamBody::new(panics), call);
         let frame = body.frame().await.expect("data").expect("infallible");
         assert!(frame.is_data());

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 mod status;
 
-pub use status::complete;
+pub use status::{complete, refusal};
 
 /// Why a call has no result.
 #[derive(Clone, Debug, Error, PartialEq)]
@@ -97,13 +97,40 @@ pub enum Error {
         /// The limit in bytes.
         limit: usize,
     },
-    /// Too many calls wait already.
+    /// The deadline leaves less time than the call takes.
+    #[error("the call would not be complete before its deadline")]
+    TooLate,
+    /// The message is not getting on.
+    #[error("the upload of a message made no progress for {} s", period.as_secs())]
+    UploadStalled {
+        /// How long it may rest.
+        period: Duration,
+    },
+    /// All calls together hold as much memory as they may.
+    #[error(
+        "overloaded: {bytes} bytes of memory more would go over the budget of {limit} (--memory-budget)"
+    )]
+    OutOfMemory {
+        /// How many bytes more the call needs.
+        bytes: usize,
+        /// The budget of all calls in bytes.
+        limit: usize,
+        /// When a retry has a chance.
+        retry_after: Duration,
+    },
+    /// Too much waits already.
     #[error("overloaded: {waiting} calls wait already")]
     Overloaded {
         /// How many calls wait.
         waiting: usize,
         /// When a retry has a chance.
         retry_after: Duration,
+    },
+    /// The caller is not known.
+    #[error("{message}")]
+    Unauthenticated {
+        /// What is missing or wrong.
+        message: &'static str,
     },
     /// The call was given up: by its caller, its deadline, or the end of the server.
     #[error(transparent)]

@@ -12,6 +12,9 @@ use crate::proto::ErrorReason;
 /// The domain of all reasons in `google.rpc.ErrorInfo`.
 const DOMAIN: &str = "offgil";
 
+/// The key in the metadata of `ErrorInfo` of what a refused call would have needed.
+const REFUSED_FOR: &str = "resource";
+
 /// A text of the caller or the catalogue in an error is cut to so many bytes: it travels in headers, of which
 /// gRPC allows 8 KiB, and the details repeat it.
 const LONGEST_TEXT: usize = 512;
@@ -33,9 +36,13 @@ impl Error {
             Self::TooLarge { .. } | Self::TooMuchMemory { .. } => {
                 (Code::ResourceExhausted, ErrorReason::MessageTooLarge)
             }
-            Self::Overloaded { .. } => (Code::ResourceExhausted, ErrorReason::Overloaded),
+            Self::Overloaded { .. } | Self::OutOfMemory { .. } => {
+                (Code::ResourceExhausted, ErrorReason::Overloaded)
+            }
+            Self::UploadStalled { .. } => (Code::DeadlineExceeded, ErrorReason::UploadStalled),
+            Self::Unauthenticated { .. } => (Code::Unauthenticated, ErrorReason::Unauthenticated),
             Self::GivenUp(GivenUp::Cancelled) => (Code::Cancelled, ErrorReason::Cancelled),
-            Self::GivenUp(GivenUp::DeadlineExceeded) => {
+            Self::TooLate | Self::GivenUp(GivenUp::DeadlineExceeded) => {
                 (Code::DeadlineExceeded, ErrorReason::DeadlineExceeded)
             }
             Self::GivenUp(GivenUp::Draining) => (Code::Unavailable, ErrorReason::Draining),
@@ -95,11 +102,21 @@ impl Error {
             }
             Self::Overloaded { retry_after, .. } => {
                 details.set_retry_info(Some(*retry_after));
+                metadata.insert(REFUSED_FOR.into(), "queue".into());
+            }
+            Self::OutOfMemory { retry_after, .. } => {
+                details.set_retry_info(Some(*retry_after));
+                metadata.insert(REFUSED_FOR.into(), "memory".into());
+            }
+            Self::TooLate => {
+                metadata.insert(REFUSED_FOR.into(), "deadline".into());
             }
             Self::GivenUp(GivenUp::Draining) => {
                 details.set_retry_info(Some(RETRY_AFTER_DRAINING));
             }
             Self::Stream { .. }
+            | Self::UploadStalled { .. }
+            | Self::Unauthenticated { .. }
             | Self::Unimplemented { .. }
             | Self::OutOfRange { .. }
             | Self::KernelNotFound { .. }
@@ -120,7 +137,9 @@ impl From<Error> for Status {
         let (code, reason) = error.classify();
         let message = shortened(&error.to_string()).to_owned();
         let mut status = Self::with_error_details(code, message, error.details(reason));
-        if let Error::Overloaded { retry_after, .. } = error {
+        if let Error::Overloaded { retry_after, .. } | Error::OutOfMemory { retry_after, .. } =
+            error
+        {
             let pushback = MetadataValue::from(retry_after.as_millis() as u64);
             status
                 .metadata_mut()
@@ -128,6 +147,22 @@ impl From<Error> for Status {
         }
         status
     }
+}
+
+/// Returns what a call was refused for, if its headers or trailers say that it was: a label for metrics.
+pub fn refusal(headers: &HeaderMap) -> Option<&'static str> {
+    let info = Status::from_header_map(headers)?.get_details_error_info()?;
+    let refused_for = info.metadata.get(REFUSED_FOR).map(String::as_str);
+    Some(match (&*info.reason, refused_for) {
+        ("OVERLOADED", Some("memory")) => "memory",
+        ("OVERLOADED", _) => "queue",
+        ("DEADLINE_EXCEEDED", Some(_)) => "deadline",
+        ("MESSAGE_TOO_LARGE", _) => "message_too_large",
+        ("UPLOAD_STALLED", _) => "upload_stalled",
+        ("UNAUTHENTICATED", _) => "unauthenticated",
+        ("DRAINING", _) => "draining",
+        _ => return None,
+    })
 }
 
 /// Completes the headers of a response that failed before it reached the service: an unknown method, or bytes

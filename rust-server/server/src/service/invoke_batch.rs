@@ -41,12 +41,12 @@ pub(super) async fn answer(
     }
     let cost = TIME_PER_CALL * u32::try_from(calls.len()).unwrap_or(u32::MAX);
     let job = {
-        let invoker = invoker.clone();
+        let (invoker, of_job) = (invoker.clone(), call.clone());
         move |context: &Context| {
             let mut outcomes = Vec::with_capacity(calls.len());
-            for call in calls {
+            for request in calls {
                 context.check()?;
-                let outcome = Some(outcome(&invoker, call, context));
+                let outcome = Some(outcome(&invoker, &of_job, request, context));
                 outcomes.push(InvokeOutcome { outcome });
             }
             Ok(outcomes)
@@ -56,9 +56,9 @@ pub(super) async fn answer(
     Ok(InvokeBatchResponse { outcomes })
 }
 
-fn outcome(invoker: &Invoker, request: InvokeRequest, context: &Context) -> Outcome {
+fn outcome(invoker: &Invoker, call: &Call, request: InvokeRequest, context: &Context) -> Outcome {
     let name = request.kernel.clone();
-    let made = catch_unwind(AssertUnwindSafe(|| make(invoker, request, context)));
+    let made = catch_unwind(AssertUnwindSafe(|| make(invoker, call, request, context)));
     let made = made.unwrap_or_else(|_payload| {
         Err(Error::Panicked {
             what: format!("kernel {name}"),
@@ -75,6 +75,7 @@ fn outcome(invoker: &Invoker, request: InvokeRequest, context: &Context) -> Outc
 /// Makes a call; returns nothing if it is not tiny.
 fn make(
     invoker: &Invoker,
+    call: &Call,
     InvokeRequest { kernel, arguments }: InvokeRequest,
     context: &Context,
 ) -> Result<Option<InvokeResponse>, Error> {
@@ -85,7 +86,7 @@ fn make(
         return Ok(None);
     }
     invoker.check_memory(kernel.memory(&arguments), spec, &arguments)?;
-    let mut timing = invoker.statistics().begin(spec.name);
+    let mut timing = invoker.statistics().begin(call, spec.name);
     let began = Instant::now();
     let results = kernel.run(arguments, context);
     timing.infer = began.elapsed();

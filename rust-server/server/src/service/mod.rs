@@ -67,12 +67,12 @@ struct Compute {
     limits: Limits,
 }
 
-/// Returns everything that is served on one port: compute, health and reflection.
+/// Returns everything that is served on one port: compute, health and, if wanted, reflection.
 ///
 /// # Panics
 ///
 /// Panics if the descriptors in this binary cannot be decoded, which is a defect of its build.
-pub fn routes(invoker: Invoker, limits: Limits) -> (Routes, Health) {
+pub fn routes(invoker: Invoker, limits: Limits, reflects: bool) -> (Routes, Health) {
     let (reporter, health_server) = tonic_health::server::health_reporter();
     let reflection = || {
         tonic_reflection::server::Builder::configure()
@@ -96,16 +96,17 @@ pub fn routes(invoker: Invoker, limits: Limits) -> (Routes, Health) {
     let compute = ComputeServiceServer::new(Compute { invoker, limits })
         .max_decoding_message_size(limits.max_message_bytes)
         .max_encoding_message_size(limits.max_message_bytes);
-    let routes = Routes::new(compute)
+    let mut routes = Routes::new(compute)
         .add_service(inference)
-        .add_service(health_server)
-        .add_service(reflection().build_v1().expect("the descriptors are sound"))
-        .add_service(
-            reflection()
-                .build_v1alpha()
-                .expect("the descriptors are sound"),
-        )
-        .prepare();
+        .add_service(health_server);
+    if reflects {
+        let v1 = reflection().build_v1().expect("the descriptors are sound");
+        let v1alpha = reflection().build_v1alpha();
+        routes = routes
+            .add_service(v1)
+            .add_service(v1alpha.expect("the descriptors are sound"));
+    }
+    let routes = routes.prepare();
     let health = Health {
         reporter,
         readiness,
@@ -127,6 +128,11 @@ impl Health {
         for service in ["", SERVICE_NAME, INFERENCE_SERVICE_NAME] {
             self.reporter.set_service_status(service, status).await;
         }
+    }
+
+    /// Returns whether this server takes calls.
+    pub fn is_serving(&self) -> bool {
+        self.readiness.get()
     }
 }
 

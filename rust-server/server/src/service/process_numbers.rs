@@ -30,10 +30,12 @@ pub(super) async fn answer(
     call.note_kernel(name);
     match (request.packed_numbers, request.numbers) {
         (Some(packed), numbers) if numbers.is_empty() => {
-            let count = packed.len() / WIDTH;
+            let packed_len = packed.len();
+            let count = packed_len / WIDTH;
             call.note_count(count);
             let job = move |context: &Context| process_packed(packed, rounds, context);
-            let packed_results = invoker.execute(call, name, cost(count), job).await?;
+            call.holding().take(packed_len)?;
+            let packed_results = invoker.compute(call, name, cost(count), job).await?;
             Ok(ProcessNumbersResponse {
                 results: vec![],
                 packed_results: Some(packed_results),
@@ -42,9 +44,11 @@ pub(super) async fn answer(
         (None, numbers) if !numbers.is_empty() => {
             let count = numbers.len();
             call.note_count(count);
+            // The numbers, and their results in place.
+            call.holding().take(count * WIDTH)?;
             let job = move |context: &Context| Ok(process(numbers, rounds, context)?);
             Ok(ProcessNumbersResponse {
-                results: invoker.execute(call, name, cost(count), job).await?,
+                results: invoker.compute(call, name, cost(count), job).await?,
                 packed_results: None,
             })
         }

@@ -89,7 +89,7 @@ impl Dataset {
         let name = ProcessNumbers.spec().name;
         let results = self
             .invoker
-            .execute(&self.call, name, cost(count), job)
+            .compute(&self.call.part(), name, cost(count), job)
             .await?;
         self.count += count as u64;
         self.call.note_count(count);

@@ -1,6 +1,6 @@
 //! Accepts connections within their limit, and drains them.
 
-use std::{convert::Infallible, future::Future, io, time::Duration};
+use std::{convert::Infallible, future::Future, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -13,7 +13,9 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{Listeners, connection, delivery::Delivering, listeners::SocketFile};
+use super::{
+    Listeners, Tls, connection, delivery::Delivering, listeners::SocketFile, peers::Peers, preface,
+};
 use crate::in_flight::InFlight;
 
 /// The first pause after the system refused to accept (out of descriptors or memory), doubled each time.
@@ -21,14 +23,23 @@ const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// A connection's age varies by one part in so many, so that its siblings do not all end at once.
 const AGE_SPREAD: u32 = 5;
+/// So many connections over the limit are accepted, each while another is asked to leave; more wait in the system's
+/// backlog.
+const GUESTS: usize = 16;
+/// Time for a connection to leave that was asked to, if it has no call in flight.
+const LEAVING: Duration = Duration::from_secs(1);
 
-/// The limits of connections.
-#[derive(Clone, Copy, Debug)]
+/// What holds for connections.
+#[derive(Clone, Debug)]
 pub struct Options {
     /// How many may be open.
     pub max_connections: usize,
     /// When a TCP connection is closed gracefully.
     pub max_connection_age: Option<Duration>,
+    /// Encrypts TCP connections.
+    pub tls: Option<Arc<Tls>>,
+    /// The users whose processes may connect to the Unix socket; all that its file lets in if there are none.
+    pub uds_users: Option<Vec<u32>>,
 }
 
 /// Accepts connections, and owns them.
@@ -39,6 +50,8 @@ pub struct Acceptor<H> {
     options: Options,
     in_flight: InFlight,
     lingering: InFlight,
+    open: InFlight,
+    peers: Peers,
     handler: H,
     connections: JoinSet<()>,
     draining: watch::Sender<bool>,
@@ -82,6 +95,8 @@ where
             options,
             in_flight,
             lingering: InFlight::default(),
+            open: InFlight::default(),
+            peers: Peers::default(),
             handler,
             connections: JoinSet::new(),
             draining: watch::Sender::new(false),
@@ -94,13 +109,15 @@ where
         let mut pause = FIRST_PAUSE;
         loop {
             tokio::select! {
-                // Connections over the limit wait in the system's backlog.
                 accepted = next(self.tcp.as_ref(), self.unix.as_ref().map(|(unix, _)| unix)),
-                    if self.connections.len() < self.options.max_connections =>
+                    if self.connections.len() < self.options.max_connections + GUESTS =>
                 {
                     match accepted {
                         Ok(accepted) => {
                             pause = FIRST_PAUSE;
+                            if self.connections.len() >= self.options.max_connections {
+                                self.peers.dismiss_one();
+                            }
                             self.serve(accepted);
                         }
                         Err(error) if is_of_one_connection(&error) => {}
@@ -123,6 +140,11 @@ where
         self.draining.send_replace(true);
     }
 
+    /// Returns the count of connections that are open.
+    pub fn open(&self) -> InFlight {
+        self.open.clone()
+    }
+
     /// Returns how many connections have delivered all and wait for their peers to close.
     pub fn lingering(&self) -> usize {
         self.lingering.count()
@@ -143,25 +165,82 @@ where
                 }
                 let spread = |age| age + age / AGE_SPREAD * (self.accepted % 8) / 8;
                 let age = self.options.max_connection_age.map(spread);
-                self.spawn(stream, age);
+                match self.options.tls.clone() {
+                    None => self.spawn(async { Ok(stream) }, age),
+                    Some(tls) => self.spawn(async move { tls.accept(stream).await }, age),
+                }
             }
-            Accepted::Unix(stream) => self.spawn(stream, None),
+            Accepted::Unix(stream) => {
+                let users = self.options.uds_users.clone();
+                self.spawn(async move { check_user(stream, users) }, None);
+            }
         }
     }
 
-    fn spawn<S>(&mut self, stream: S, age: Option<Duration>)
-    where
+    /// Serves a connection once it is ready.
+    fn spawn<S>(
+        &mut self,
+        ready: impl Future<Output = io::Result<S>> + Send + 'static,
+        age: Option<Duration>,
+    ) where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let (handler, draining) = (self.handler.clone(), self.draining.subscribe());
-        let (stream, returned) = Delivering::new(stream, self.in_flight.clone());
-        let lingering = self.lingering.clone();
+        let (handler, mut draining) = (self.handler.clone(), self.draining.subscribe());
+        let (in_flight, lingering) = (self.in_flight.clone(), self.lingering.clone());
+        let (open, peer) = (self.open.begin(), self.peers.welcome());
         self.connections.spawn(async move {
-            if connection::serve(stream, handler, age, draining).await {
-                returned.linger(&lingering).await;
+            let _open = open;
+            let prefaced = async { preface::read(ready.await?).await };
+            let prefaced = tokio::select! {
+                prefaced = prefaced => prefaced,
+                () = peer.is_dismissed() => return,
+            };
+            let stream = match prefaced {
+                Ok(stream) => stream,
+                Err(error) => {
+                    tracing::debug!(%error, "a peer did not get as far as a call");
+                    return;
+                }
+            };
+            let (stream, returned) = Delivering::new(stream, in_flight, Arc::clone(&peer));
+            let mut dismissed = false;
+            let enough = async {
+                tokio::select! {
+                    () = old(age) => {}
+                    () = peer.is_dismissed() => dismissed = true,
+                    // An error means that the acceptor has gone, which is the end too.
+                    _ = draining.wait_for(|draining| *draining) => {}
+                }
+            };
+            if connection::serve(stream, handler, enough).await {
+                let linger = returned.linger(&lingering);
+                if dismissed {
+                    let _ = tokio::time::timeout(LEAVING, linger).await;
+                } else {
+                    linger.await;
+                }
             }
         });
     }
+}
+
+async fn old(age: Option<Duration>) {
+    match age {
+        Some(age) => tokio::time::sleep(age).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Returns a stream if its peer is a process of one of the users.
+fn check_user(stream: UnixStream, users: Option<Vec<u32>>) -> io::Result<UnixStream> {
+    if let Some(users) = users {
+        let user = stream.peer_cred()?.uid();
+        if !users.contains(&user) {
+            tracing::warn!(user, "a process of another user was refused (--uds-users)");
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+    }
+    Ok(stream)
 }
 
 async fn next(tcp: Option<&TcpListener>, unix: Option<&UnixListener>) -> io::Result<Accepted> {

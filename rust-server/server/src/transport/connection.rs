@@ -7,10 +7,7 @@ use http::{Request, Response};
 use http_body::Body;
 use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    sync::watch,
-};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Calls at once on one connection.
 const MAX_CONCURRENT_STREAMS: u32 = 256;
@@ -34,13 +31,11 @@ const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Serves one connection until it ends; returns whether both sides ended it as agreed.
 ///
-/// After `age`, or when `draining` turns true, the peer is told to send no new call; those in flight
-/// go on.
+/// When `enough` is ready, the peer is told to send no new call; those in flight go on.
 pub(super) async fn serve<S, H, F, B>(
     stream: S,
     handler: H,
-    age: Option<Duration>,
-    mut draining: watch::Receiver<bool>,
+    enough: impl Future<Output = ()>,
 ) -> bool
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -63,22 +58,11 @@ where
         .keep_alive_interval(KEEP_ALIVE_INTERVAL)
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
     let connection = builder.serve_connection(TokioIo::new(stream), service_fn(handler));
-    let grown_old = async {
-        match age {
-            Some(age) => tokio::time::sleep(age).await,
-            None => std::future::pending().await,
-        }
-    };
-    let told_to_drain = async {
-        // An error means that the acceptor has gone, which is the end too.
-        let _ = draining.wait_for(|draining| *draining).await.is_ok();
-    };
     let ended = async {
         let mut connection = pin!(connection);
         tokio::select! {
             ended = connection.as_mut() => return ended,
-            () = grown_old => {}
-            () = told_to_drain => {}
+            () = enough => {}
         }
         connection.as_mut().graceful_shutdown();
         connection.await

@@ -7,6 +7,7 @@
 use std::{
     io::{self, IoSlice},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -16,6 +17,7 @@ use tokio::{
     sync::oneshot,
 };
 
+use super::peers::Peer;
 use crate::in_flight::{Flight, InFlight};
 
 /// How long a peer may take to read its last answers once they have been handed to the system.
@@ -29,6 +31,7 @@ pub(super) struct Delivering<S> {
     back: Option<oneshot::Sender<S>>,
     in_flight: InFlight,
     blocked: Option<Flight>,
+    peer: Arc<Peer>,
 }
 
 /// A stream that is used for the last time.
@@ -38,13 +41,14 @@ pub(super) struct Returned<S>(oneshot::Receiver<S>);
 // === impl Delivering ===
 
 impl<S> Delivering<S> {
-    pub(super) fn new(stream: S, in_flight: InFlight) -> (Self, Returned<S>) {
+    pub(super) fn new(stream: S, in_flight: InFlight, peer: Arc<Peer>) -> (Self, Returned<S>) {
         let (back, returned) = oneshot::channel();
         let delivering = Self {
             stream: Some(stream),
             back: Some(back),
             in_flight,
             blocked: None,
+            peer,
         };
         (delivering, Returned(returned))
     }
@@ -85,7 +89,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Delivering<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(self.stream()).poll_read(cx, buffer)
+        let read = Pin::new(self.stream()).poll_read(cx, buffer);
+        if read.is_ready() {
+            self.peer.hear();
+        }
+        read
     }
 }
 

@@ -92,7 +92,7 @@ impl GrpcInferenceService for Inference {
         let (call, requests) = open(request);
         let (invoker, limits) = (self.invoker.clone(), self.limits);
         let answers = requests.map(move |request| {
-            let (invoker, call) = (invoker.clone(), call.clone());
+            let (invoker, call) = (invoker.clone(), call.part());
             async move { infer::answer_in_stream(&invoker, &call, limits, request?).await }
         });
         Ok(Response::new(Box::pin(answers.buffered(CONCURRENT))))
