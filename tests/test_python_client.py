@@ -291,7 +291,7 @@ async def test_a_message_over_the_limit_of_the_client(server: Server) -> None:
 async def test_an_overloaded_server_says_when_to_come_back(
     start: Start[Server], tmp_path: Path
 ) -> None:
-    server = start(Server(tmp_path, "--threads", "1", "--max-queue", "0"))
+    server = start(Server(tmp_path, "--threads", "1", "--max-queue-time", "0s"))
     # Enough for bulk work, and little enough to arrive at once. The first call with so many rounds
     # prepares a table on the one thread, which takes far longer than the arrival of all the others.
     numbers = np.zeros(25_000, dtype=np.int64)

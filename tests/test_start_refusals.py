@@ -93,12 +93,12 @@ def test_the_server_reports_all_wrong_variables_together() -> None:
         "OFFGIL_DRAIN_TIMEOUT": "soon",
         "OFFGIL_LOG_FORMAT": "xml",
     }
-    ran = run_server("--max-queue", "x", **wrong)
+    ran = run_server("--max-queue-time", "x", **wrong)
     assert ran.returncode == USAGE
     for name, value in wrong.items():
         flag = "--" + name.removeprefix("OFFGIL_").lower().replace("_", "-")
         assert f'{flag} / {name}: "{value}"' in ran.stderr
-    assert '--max-queue / OFFGIL_MAX_QUEUE: "x"' in ran.stderr
+    assert '--max-queue-time / OFFGIL_MAX_QUEUE_TIME: "x"' in ran.stderr
     assert len(ran.stderr.splitlines()) == len(wrong) + 1
     assert not accepts(port)
 
