@@ -188,6 +188,16 @@ impl Stage {
         }
     }
 
+    /// Returns the key of the attribute of a span.
+    pub fn attribute(self) -> &'static str {
+        match self {
+            Self::Queue => "offgil.queue_us",
+            Self::Decode => "offgil.decode_us",
+            Self::Compute => "offgil.compute_us",
+            Self::Encode => "offgil.encode_us",
+        }
+    }
+
     fn trailer(self) -> HeaderName {
         HeaderName::from_static(match self {
             Self::Queue => "offgil-queue-us",

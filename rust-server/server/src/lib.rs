@@ -17,7 +17,7 @@
 //! | [`reload`] | what is read from files, and read again |
 //! | [`in_flight`] | what a stopping server waits for |
 //! | [`error`] | every error, and the one place that turns it into a gRPC status |
-//! | [`metrics`], [`admin`] | what an operator sees |
+//! | [`metrics`], [`admin`], [`spans`] | what an operator sees |
 //! | [`signals`] | what stops the server |
 //! | [`logging`], [`command`] | the process around it |
 
@@ -41,6 +41,7 @@ pub mod reload;
 pub mod server;
 pub mod service;
 pub mod signals;
+pub mod spans;
 pub mod statistics;
 pub mod transport;
 

@@ -11,12 +11,13 @@ use crate::{
     admission::{Admission, Lane},
     budget::Budget,
     config::Config,
-    edge::{Edge, auth::Tokens, intake::IntakeLimits},
+    edge::{Edge, EdgeParts, auth::Tokens, intake::IntakeLimits},
     executor::Executor,
     in_flight::InFlight,
     invocation::Invoker,
     metrics::{Metrics, State},
     service::{self, Health},
+    spans::Spans,
     transport::{Acceptor, BindError, Listeners, Options, Tls},
 };
 
@@ -135,18 +136,22 @@ impl Server {
             self.config.threads,
             self.config.memory_budget,
         );
+        let spans = self.config.otlp_endpoint.as_deref().map(Spans::to);
+        let spans = spans.transpose().map_err(io::Error::other)?.map(Arc::new);
         let handler = {
             let intake = IntakeLimits {
                 max_message_bytes: limits.max_message_bytes,
                 upload_timeout: limits.upload_timeout,
             };
-            let edge = Edge::new(
-                intake,
-                budget.clone(),
-                in_flight.clone(),
-                metrics.clone(),
-                self.tokens.clone(),
-            );
+            let edge = Edge::new(EdgeParts {
+                limits: intake,
+                budget: budget.clone(),
+                in_flight: in_flight.clone(),
+                metrics: metrics.clone(),
+                tokens: self.tokens.clone(),
+                spans: spans.clone(),
+                slow_call: self.config.slow_call,
+            });
             move |request| edge.clone().handle(routes.clone(), request)
         };
         let options = Options {
@@ -212,6 +217,10 @@ impl Server {
                 Outcome::CutOff
             }
         };
+        if let Some(spans) = spans {
+            // If it panics, spans are lost and nothing else.
+            let _ = tokio::task::spawn_blocking(move || spans.flush()).await;
+        }
         Ok((cause, outcome))
     }
 }

@@ -108,6 +108,13 @@ pub struct Flags {
     /// auto (text on a terminal, else JSON), text or json. Default: auto.
     #[arg(long, env = "OFFGIL_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: Option<String>,
+    /// A call that takes so long has a warning in the log that says what took the time. Default: 1s.
+    #[arg(long, env = "OFFGIL_SLOW_CALL", value_name = "DURATION")]
+    pub slow_call: Option<String>,
+    /// Collector of OpenTelemetry to send spans to, over OTLP with gRPC, such as http://127.0.0.1:4317. Calls have spans
+    /// whose callers sent a trace context that is sampled. Default: none.
+    #[arg(long, env = "OFFGIL_OTLP_ENDPOINT", value_name = "URL")]
+    pub otlp_endpoint: Option<String>,
     /// What to log: error, warn, info, debug, trace, or a list such as info,offgil::call=warn. Default: info.
     #[arg(long, env = "OFFGIL_LOG", value_name = "FILTER")]
     pub log: Option<String>,

@@ -55,6 +55,10 @@ pub struct Config {
     pub log_format: LogFormat,
     /// What the log holds, in the syntax of `tracing_subscriber::EnvFilter`.
     pub log_level: String,
+    /// A call that takes longer has a warning in the log.
+    pub slow_call: Duration,
+    /// Where spans are sent.
+    pub otlp_endpoint: Option<String>,
     /// The process whose end is this server's end.
     pub exit_with_parent: Option<u32>,
 }

@@ -64,6 +64,8 @@ pub(super) fn config(flags: &Flags) -> Result<Config, Vec<Fault>> {
         drain_timeout: faults.duration("drain-timeout", &flags.drain_timeout, 30),
         log_format: log_format(flags, &mut faults),
         log_level: log_level(flags, &mut faults),
+        slow_call: faults.duration("slow-call", &flags.slow_call, 1),
+        otlp_endpoint: otlp_endpoint(flags, &mut faults),
         exit_with_parent: parent(flags, &mut faults),
     };
     config.memory_budget = memory_budget(flags, config.limits, &mut faults);
@@ -219,6 +221,18 @@ fn log_level(flags: &Flags, faults: &mut Faults) -> String {
     level.to_owned()
 }
 
+fn otlp_endpoint(flags: &Flags, faults: &mut Faults) -> Option<String> {
+    let text = flags.otlp_endpoint.as_ref()?;
+    let is_sound = |uri: http::Uri| uri.scheme_str() == Some("http") && uri.authority().is_some();
+    if !text.parse().is_ok_and(is_sound) {
+        faults.add(
+            "otlp-endpoint",
+            format!("{text:?} is no URL such as http://127.0.0.1:4317"),
+        );
+    }
+    Some(text.clone())
+}
+
 fn parent(flags: &Flags, faults: &mut Faults) -> Option<u32> {
     let text = flags.exit_with_parent.as_ref()?;
     let parent = text.parse().ok().filter(|pid| *pid > 0);
@@ -253,6 +267,8 @@ fn without_empty(mut flags: Flags) -> Flags {
         &mut flags.max_connection_age,
         &mut flags.drain_delay,
         &mut flags.drain_timeout,
+        &mut flags.slow_call,
+        &mut flags.otlp_endpoint,
         &mut flags.log_format,
         &mut flags.log,
         &mut flags.exit_with_parent,

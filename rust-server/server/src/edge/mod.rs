@@ -7,9 +7,9 @@
 //! | [`deadline`] | ends a call when its deadline passes, also in the middle of a response |
 //! | [`panic_guard`] | keeps a panic to the call it happens in |
 //! | [`sampling`] | spares the log the lines of tiny calls when there are very many |
-//! | [`observation`] | keeps a call in flight to the last byte of its answer, writes its log line and counts it |
+//! | [`observation`] | keeps a call in flight to the last byte of its answer; then its log line, metrics and span |
 
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -22,6 +22,7 @@ use crate::{
     error,
     in_flight::InFlight,
     metrics::Metrics,
+    spans::Spans,
 };
 
 pub mod auth;
@@ -44,32 +45,36 @@ pub struct Edge(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    limits: IntakeLimits,
-    budget: Budget,
-    in_flight: InFlight,
-    metrics: Metrics,
-    tokens: Option<Arc<Tokens>>,
+    parts: EdgeParts,
     sampler: Sampler,
+}
+
+/// What an edge needs to know and to tell.
+#[derive(Debug)]
+pub struct EdgeParts {
+    /// What holds for every message.
+    pub limits: IntakeLimits,
+    /// Where calls take their bytes from.
+    pub budget: Budget,
+    /// Where calls count until they have ended.
+    pub in_flight: InFlight,
+    /// Where calls count when they have ended.
+    pub metrics: Metrics,
+    /// The tokens of which a call needs one; none is needed if there are none.
+    pub tokens: Option<Arc<Tokens>>,
+    /// Where spans go.
+    pub spans: Option<Arc<Spans>>,
+    /// A call that takes longer has a warning in the log.
+    pub slow_call: Duration,
 }
 
 // === impl Edge ===
 
 impl Edge {
-    /// Returns the edge of a server: calls hold bytes of `budget`, count in `in_flight` and `metrics`, and need one of
-    /// the tokens if there are any.
-    pub fn new(
-        limits: IntakeLimits,
-        budget: Budget,
-        in_flight: InFlight,
-        metrics: Metrics,
-        tokens: Option<Arc<Tokens>>,
-    ) -> Self {
+    /// Returns the edge of a server.
+    pub fn new(parts: EdgeParts) -> Self {
         Self(Arc::new(Inner {
-            limits,
-            budget,
-            in_flight,
-            metrics,
-            tokens,
+            parts,
             sampler: Sampler::default(),
         }))
     }
@@ -84,15 +89,24 @@ impl Edge {
         S: Service<Request<Intake<I>>, Response = Response<O>, Error = Infallible>,
         O: Body<Data = Bytes> + Default + Unpin,
     {
-        let Inner { limits, budget, .. } = &*self.0;
+        let EdgeParts {
+            limits,
+            budget,
+            tokens,
+            spans,
+            ..
+        } = &self.0.parts;
         let call = Call::begin(request.uri().path(), request.headers(), budget);
-        let authenticated = match &self.0.tokens {
+        let parent = spans
+            .as_ref()
+            .and_then(|spans| spans.parent(request.headers()));
+        let authenticated = match tokens {
             Some(tokens) => tokens.check(call.method(), request.headers()),
             None => Ok(()),
         };
         let mut request = request.map(|body| Intake::new(call.clone(), body, *limits));
         request.extensions_mut().insert(call.clone());
-        let observation = Observation::begin(call.clone(), &self);
+        let observation = Observation::begin(call.clone(), parent, &self);
 
         let answer = match authenticated {
             Err(error) => Err(error),

@@ -10,14 +10,22 @@ use std::{
         Arc,
         atomic::{AtomicI32, Ordering},
     },
-    task::{Context, Poll, ready},
+    task::{Poll, ready},
+    time::Duration,
 };
 
-use super::Edge;
-use crate::{call::Call, error, in_flight::Flight, metrics::NO_STATUS};
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
+use opentelemetry::Context;
+
+use super::{Edge, EdgeParts};
+use crate::{
+    call::{Call, Stage},
+    error,
+    in_flight::Flight,
+    metrics::NO_STATUS,
+};
 
 /// `grpc-status` of a call that succeeded.
 const OK: i32 = 0;
@@ -36,6 +44,8 @@ struct Ending {
     /// Nothing for a call that drain need not wait for.
     _flight: Option<Flight>,
     code: AtomicI32,
+    /// The span of its caller, if this call is to have one too.
+    parent: Option<Context>,
     edge: Edge,
 }
 
@@ -56,12 +66,13 @@ pub struct Observed<B> {
 
 impl Observation {
     /// Begins to observe a call.
-    pub fn begin(call: Call, edge: &Edge) -> Self {
+    pub fn begin(call: Call, parent: Option<Context>, edge: &Edge) -> Self {
         let is_attendant = ATTENDANT.iter().any(|name| call.method().starts_with(name));
         Self(Arc::new(Ending {
             call,
-            _flight: (!is_attendant).then(|| edge.0.in_flight.begin()),
+            _flight: (!is_attendant).then(|| edge.0.parts.in_flight.begin()),
             code: AtomicI32::new(NO_STATUS),
+            parent,
             edge: edge.clone(),
         }))
     }
@@ -76,7 +87,7 @@ impl Observation {
         if code != OK
             && let Some(reason) = error::refusal(headers)
         {
-            self.0.edge.0.metrics.count_refusal(reason);
+            self.0.edge.0.parts.metrics.count_refusal(reason);
         }
     }
 }
@@ -89,21 +100,54 @@ impl Drop for Ending {
             code => code,
         };
         let took = self.call.started().elapsed();
-        self.edge.0.metrics.count_call(&self.call, code, took);
-        let Some(skipped) = self.edge.0.sampler.sample(code == OK, took) else {
-            return;
-        };
-        tracing::info!(
-            target: "offgil::call",
-            method = self.call.method(),
-            kernel = self.call.kernel(),
-            n = self.call.kernel().map(|_| self.call.count()),
-            code,
-            micros = took.as_micros() as u64,
-            request_id = self.call.request_id().to_str().ok(),
-            skipped = (skipped > 0).then_some(skipped),
-        );
+        let EdgeParts {
+            metrics,
+            spans,
+            slow_call,
+            ..
+        } = &self.edge.0.parts;
+        metrics.count_call(&self.call, code, took);
+        if let (Some(spans), Some(parent)) = (spans, &self.parent) {
+            spans.record(parent, &self.call, code, took);
+        }
+        if took >= *slow_call {
+            log_slow(&self.call, code, took);
+        } else if let Some(skipped) = self.edge.0.sampler.sample(code == OK, took) {
+            log(&self.call, code, took, skipped);
+        }
     }
+}
+
+fn log(call: &Call, code: i32, took: Duration, skipped: u64) {
+    tracing::info!(
+        target: "offgil::call",
+        method = call.method(),
+        kernel = call.kernel(),
+        n = call.kernel().map(|_| call.count()),
+        code,
+        micros = took.as_micros() as u64,
+        request_id = call.request_id().to_str().ok(),
+        skipped = (skipped > 0).then_some(skipped),
+    );
+}
+
+/// Says also what took the time.
+fn log_slow(call: &Call, code: i32, took: Duration) {
+    let micros = |stage| call.spent(stage).as_micros() as u64;
+    tracing::warn!(
+        target: "offgil::call",
+        method = call.method(),
+        kernel = call.kernel(),
+        n = call.kernel().map(|_| call.count()),
+        code,
+        micros = took.as_micros() as u64,
+        request_id = call.request_id().to_str().ok(),
+        queue_us = micros(Stage::Queue),
+        decode_us = micros(Stage::Decode),
+        compute_us = micros(Stage::Compute),
+        encode_us = micros(Stage::Encode),
+        "slow call",
+    );
 }
 
 fn status(headers: &HeaderMap) -> Option<i32> {
@@ -133,7 +177,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Observed<B> {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
+        cx: &mut std::task::Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = &mut *self;
         let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));

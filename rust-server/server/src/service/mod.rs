@@ -240,7 +240,10 @@ impl ComputeService for Compute {
         let (call, requests) = open(request);
         let stream =
             invoke_json::answer_stream(&self.invoker, &call, self.limits, requests).await?;
-        Ok(Response::new(Box::pin(stream)))
+        let mut response = Response::new(Box::pin(stream) as Self::InvokeJsonStreamStream);
+        // All is computed: who passes the answer on can say so before its first byte.
+        call.write_spent(response.metadata_mut().as_mut());
+        Ok(response)
     }
 
     async fn list_kernels(
