@@ -13,6 +13,7 @@ SERVER := $(CURDIR)/rust-server/target/release/offgil-server
 TOOLS := $(CURDIR)/rust-server/target/tools
 CARGO_DENY_VERSION := 0.20.2
 OHA_VERSION := 1.16.0
+SOAK_MINUTES ?= 30
 NATIVE := $(CURDIR)/tests/benchmarks/native
 NATIVE_TARGET := $(CURDIR)/rust-server/target/benchmarks
 PYTHON_SOURCES := python-client tests
@@ -21,7 +22,7 @@ export OFFGIL_SERVER_BIN = $(SERVER)
 export BENCH_OHA = $(TOOLS)/bin/oha
 
 .DEFAULT_GOAL := help
-.PHONY: help setup server run test test-rust test-python test-black-box bench bench-quick bench-peers \
+.PHONY: help setup server run test test-rust test-python test-black-box test-faults soak bench bench-quick bench-peers \
 	bench-kernels check check-rust check-deny \
 	check-python check-proto proto lock dist test-compose \
 	test-new-project clean
@@ -65,7 +66,7 @@ test-python: $(VENV)/.ready
 	cd python-client && $(BIN)/pytest -q
 
 test-black-box: setup $(TRITON)/.ready
-	cd tests && $(BIN)/pytest -q --ignore=compose
+	cd tests && $(BIN)/pytest -q --ignore=compose --ignore=faults
 
 bench: server bench-peers $(TOOLS)/bin/oha ## Measure the service beside its peers, in about 10 minutes, and write docs/benchmarks.md
 	cd tests && $(CURDIR)/$(BENCH)/bin/python -m benchmarks.service --write $(BENCH_FLAGS)
@@ -131,6 +132,12 @@ dist: $(VENV)/.ready ## Build both wheels and the source distribution into dist/
 	rm -rf dist
 	cd rust-server && $(BIN)/maturin build --quiet --release --locked --out $(CURDIR)/dist
 	cd python-client && $(BIN)/python -m build --no-isolation --outdir $(CURDIR)/dist .
+
+test-faults: setup ## Overload, attack, kill and starve servers, in about 8 minutes
+	cd tests && $(BIN)/pytest -q faults
+
+soak: setup ## Mixed load with faults for SOAK_MINUTES (30); reports failures by kind and memory
+	cd tests && $(BIN)/python -m faults.soak --minutes $(SOAK_MINUTES)
 
 test-compose: $(VENV)/.ready ## Build the images and test the deployment; needs Docker with compose
 	cd tests && OFFGIL_COMMIT=$$(git rev-parse --short HEAD) $(BIN)/pytest -q compose

@@ -14,7 +14,8 @@ use tokio::{
 };
 
 use super::{
-    Listeners, Tls, connection, delivery::Delivering, listeners::SocketFile, peers::Peers, preface,
+    Listeners, Tls, connection, delivery::Delivering, descriptors, listeners::SocketFile,
+    peers::Peers, preface,
 };
 use crate::in_flight::InFlight;
 
@@ -80,10 +81,21 @@ where
     /// An error if the sockets cannot be polled.
     pub fn start(
         listeners: Listeners,
-        options: Options,
+        mut options: Options,
         in_flight: InFlight,
         handler: H,
     ) -> io::Result<Self> {
+        let room = descriptors::room_for_connections()
+            .saturating_sub(GUESTS)
+            .max(1);
+        if options.max_connections > room {
+            tracing::warn!(
+                room,
+                wanted = options.max_connections,
+                "the system allows fewer connections than --max-connections (ulimit -n)"
+            );
+            options.max_connections = room;
+        }
         let tcp = listeners.tcp.map(TcpListener::from_std).transpose()?;
         let unix = match listeners.unix {
             None => None,
@@ -123,6 +135,8 @@ where
                         Err(error) if is_of_one_connection(&error) => {}
                         Err(error) => {
                             tracing::warn!(%error, ?pause, "cannot accept connections");
+                            // If it was for descriptors, there is one then.
+                            self.peers.dismiss_one();
                             tokio::time::sleep(pause).await;
                             pause = (pause * 2).min(LONGEST_PAUSE);
                         }

@@ -1,0 +1,167 @@
+"""Work stops when its caller leaves: cores are idle soon, and nothing is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from offgil import AsyncClient
+
+from conftest import Start
+from processes import App, clean_environment, wait_for
+from raw_http import post, request
+
+from .observed import ObservedServer
+
+DISCONNECTS = 1_000
+# The promise at p99, and what a busy machine may add to one of few measurements.
+IDLE_WITHIN = 0.020
+ALLOWANCE = 0.030
+REPEATS = 10
+
+random = np.random.default_rng(1)
+MILLION = random.normal(size=1_000_000)
+LARGE = random.normal(size=4_000_000)
+# Arguments with which each kernel works for a second or so; those that cannot be made to are
+# bounded by their limits, and their case is large.
+WORK: dict[str, dict[str, Any]] = {
+    "describe": {"x": LARGE},
+    "ema": {"x": LARGE, "alpha": 0.1},
+    "evaluate": {
+        "expression": "+".join(f"sin({n}*x)*exp(-x*x)" for n in range(20)),
+        "x": MILLION,
+    },
+    "factorize": {"numbers": np.full(4_000, 9_223_371_994_482_243_049)},
+    "fft": {"x": LARGE},
+    "linear_regression": {"x": LARGE.reshape(-1, 4), "y": MILLION},
+    "matmul": {"a": random.normal(size=(2000, 1400)), "b": random.normal(size=(1400, 2000))},
+    "monte_carlo_option": {
+        "spot": 100.0,
+        "strike": 105.0,
+        "rate": 0.03,
+        "volatility": 0.2,
+        "maturity": 1.0,
+        "paths": 400_000_000,
+    },
+    "process_numbers": {"numbers": np.arange(4_000_000), "rounds": 999_999},
+    "quantiles": {"x": LARGE, "q": [0.1, 0.5, 0.9]},
+    "rolling": {"x": LARGE, "window": 1000, "function": "std"},
+    "sort": {"x": LARGE},
+}
+# The libraries behind them cannot be interrupted: their work is cut in blocks, or bounded, and the
+# documentation of the kernel says so.
+IN_BLOCKS = {"fft": 0.30, "linear_regression": 0.10, "matmul": 0.10}
+
+
+@pytest.fixture
+def server(start: Start[ObservedServer], tmp_path: Path) -> ObservedServer:
+    return start(ObservedServer(tmp_path))
+
+
+def busy_seconds(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+async def test_every_kernel_of_the_catalogue_is_measured(server: ObservedServer) -> None:
+    async with AsyncClient(server.target) as client:
+        names = {kernel.name for kernel in await client.list_kernels()}
+    assert names - WORK.keys() == {"sum_squares"}, "its work takes nanoseconds"
+
+
+@pytest.mark.parametrize("kernel", WORK)
+async def test_the_cores_are_idle_soon_after_the_caller_has_left(
+    server: ObservedServer, kernel: str
+) -> None:
+    delays = []
+    async with AsyncClient(server.unix_target, batching=False, timeout=60) as client:
+        for _ in range(REPEATS):
+            call = asyncio.create_task(client.run(kernel, **WORK[kernel]))
+            began = await asyncio.to_thread(wait_until_running, server, call)
+            if not began:
+                continue  # so quick that it cannot be caught: nothing to stop
+            call.cancel()
+            left = time.monotonic()
+            await asyncio.gather(call, return_exceptions=True)
+            await asyncio.to_thread(wait_until_idle, server)
+            delays.append(time.monotonic() - left)
+    if delays:
+        worst = max(delays)
+        print(f"{kernel}: idle {worst * 1e3:.1f} ms after the disconnect (worst of {len(delays)})")
+        assert worst < IN_BLOCKS.get(kernel, IDLE_WITHIN) + ALLOWANCE
+    assert server.is_idle()
+
+
+def wait_until_running(server: ObservedServer, call: asyncio.Task[Any]) -> bool:
+    while not call.done():
+        if server.metric("offgil_running_jobs") > 0:
+            return True
+    return False
+
+
+def wait_until_idle(server: ObservedServer) -> None:
+    end = time.monotonic() + 10
+    while server.metric("offgil_running_jobs") > 0:
+        assert time.monotonic() < end, "the job goes on"
+
+
+def test_a_thousand_disconnects_leave_nothing_behind(
+    start: Start[App], serve: Start[ObservedServer], tmp_path: Path
+) -> None:
+    server = serve(ObservedServer(tmp_path))
+    app = start(App(tmp_path, environment=clean_environment(OFFGIL_TARGET=server.unix_target)))
+    body = b'{"rounds":999999,"numbers":[' + b",".join([b"1234567"] * 20_000) + b"]}"
+    message = post("/process-numbers-rust", body)
+    assert app.post("/process-numbers-rust", content=body, headers=dict(JSON)).status_code == 200
+    before = psutil.Process(server.pid).memory_info().rss
+    for leaves in patience(DISCONNECTS):
+        with request(app, message):
+            time.sleep(leaves)
+    wait_for(server.is_idle, "the server has nothing left to do")
+    wait_for(lambda: app.in_flight() == 0, "the app has nothing left to do")
+    assert app.post("/process-numbers-rust", content=body, headers=dict(JSON)).status_code == 200
+    grown = psutil.Process(server.pid).memory_info().rss - before
+    cancelled = server.metric("offgil_cancellations_total")
+    print(f"{DISCONNECTS} disconnects, {cancelled:.0f} cancelled calls, {grown / 1e6:.1f} MB more")
+    assert cancelled > DISCONNECTS / 20
+    assert grown < 64 * 1024 * 1024
+
+
+JSON = {"content-type": "application/json"}
+
+
+def patience(count: int) -> Iterator[float]:
+    """Yields how long each client stays, from not at all to longer than its call takes."""
+    for index in range(count):
+        yield 0.0005 * (index % 20)
+
+
+async def test_what_waits_is_dropped_when_its_caller_leaves(
+    start: Start[ObservedServer], tmp_path: Path
+) -> None:
+    server = start(ObservedServer(tmp_path, "--threads", "1"))
+    arguments = WORK["monte_carlo_option"]
+    async with AsyncClient(server.target) as client:
+        calls = [
+            asyncio.create_task(client.run("monte_carlo_option", **arguments)) for _ in range(5)
+        ]
+        await asyncio.to_thread(
+            wait_for, lambda: server.metric("offgil_queued_jobs") >= 3, "some wait"
+        )
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        await asyncio.to_thread(wait_for, server.is_idle, "nothing is left")
+
+
+def test_a_port_that_is_only_connected_to_costs_nothing(server: ObservedServer) -> None:
+    with socket.create_connection(("127.0.0.1", server.port)):
+        wait_for(lambda: server.metric("offgil_connections") >= 1, "it is counted")
+    wait_for(lambda: server.metric("offgil_connections") == 0, "it is gone")
