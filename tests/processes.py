@@ -74,6 +74,8 @@ class Process:
 
     # For how many seconds its start may last.
     patience = PATIENCE
+    # How it may end after SIGTERM.
+    clean_exits: tuple[int, ...] = (0,)
 
     def __init__(
         self,
@@ -192,7 +194,7 @@ class Process:
             self.sigkill()
             self.wait()
             raise
-        assert code == 0, f"{self.command[0]} ended with {code}: {self.log}"
+        assert code in self.clean_exits, f"{self.command[0]} ended with {code}: {self.log}"
         self.check_log()
 
     def check_log(self) -> None:
@@ -319,6 +321,8 @@ class AsgiServer(WebApp):
     """A plain ASGI server with an app of the test's own, as a newcomer starts it."""
 
     flags: tuple[str, ...] = ()
+    # uvicorn hands the signal on after it has stopped gracefully.
+    clean_exits = (0, -signal.SIGTERM)
 
     def __init__(
         self, folder: Path, name: str, *, environment: Mapping[str, str] | None = None

@@ -157,7 +157,7 @@ async def test_honest_overload_stays_within_the_memory_budget(
 ) -> None:
     flags = ["--memory-budget", "128MiB", "--max-message-bytes", "32MiB"]
     server = start(ObservedServer(tmp_path, *flags))
-    numbers = np.arange(2 * MIB)  # 16 MiB
+    numbers = np.arange(MIB)  # 8 MiB, and as much for each of its two results
     peak = 0.0
 
     async with AsyncClient(server.target, batching=False, timeout=60) as client:

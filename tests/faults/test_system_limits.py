@@ -88,12 +88,12 @@ def test_a_full_disk_for_the_socket_is_a_start_refusal(tmp_path: Path) -> None:
 async def test_a_memory_limit_bounds_the_budget_and_the_server_lives(
     start: Start[Server], tmp_path: Path
 ) -> None:
-    server = Server(tmp_path, "--max-message-bytes", "32MiB")
+    server = Server(tmp_path)
     # Address space, of which threads and allocators take a part before any call.
     limit = 2 * 1024 * MIB // 1024
     server.command = ["sh", "-c", f'ulimit -v {limit}; exec "$@"', "sh", *server.command]
     start(server)
-    numbers = np.arange(3 * MIB, dtype=np.float64)  # 24 MiB, and as much twice for its answer
+    numbers = np.arange(3 * MIB, dtype=np.float64)  # 24 MiB, and twice as much for the answer
     async with AsyncClient(server.target, batching=False, timeout=60) as client:
 
         async def call() -> bool:

@@ -169,16 +169,15 @@ impl Invoker {
                 .unwrap_or(0),
         );
         self.check_memory(memory, spec, &arguments)?;
-        let of_arguments = arguments
-            .values()
-            .iter()
-            .map(Value::byte_count)
-            .sum::<usize>();
-        // Within the limit of a call, which a size holds.
-        let needed = of_arguments + memory as usize + memory_of_write;
-        call.holding().take(needed)?;
-
         let submitted = Instant::now();
+        let of_arguments = arguments.values().iter().map(Value::byte_count);
+        // Arguments in the form of bytes are parts of the request; text may be shorter than what it stands for.
+        let beyond = of_arguments
+            .sum::<usize>()
+            .saturating_sub(call.holding().of_request());
+        // Within the limit of a call, which a size holds.
+        let needed = memory as usize + memory_of_write + beyond;
+        call.holding().take_for_results(needed).await?;
         let job = move |context: &Context| {
             timing.queue += submitted.elapsed();
             let write = |results| write(results, form);

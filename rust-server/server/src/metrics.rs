@@ -365,7 +365,7 @@ mod tests {
     }
 
     fn call(method: &str) -> Call {
-        Call::begin(method, &HeaderMap::new(), &Budget::new(0))
+        Call::begin(method, &HeaderMap::new(), &Budget::new(0, Duration::ZERO))
     }
 
     #[test]

@@ -97,7 +97,9 @@ impl Server {
         let admin = config.admin.map(bind_admin).transpose()?;
         let admission = Admission::new(config.threads, config.max_queue_time);
         let executor = Executor::new(config.threads)?;
-        let limit = config.limits.max_call_memory;
+        // More than this would never be free at once.
+        let most = Budget::new(config.memory_budget, Duration::ZERO).most_for_results();
+        let limit = config.limits.max_call_memory.min(most);
         let invoker = Invoker::new(catalogue, admission, executor, limit);
         Ok(Self {
             config,
@@ -130,7 +132,7 @@ impl Server {
         let limits = self.config.limits;
         let (routes, health) =
             service::routes(self.invoker.clone(), limits, self.config.reflection);
-        let budget = Budget::new(self.config.memory_budget);
+        let budget = Budget::new(self.config.memory_budget, self.config.max_queue_time);
         let metrics = Metrics::new(
             self.invoker.catalogue(),
             self.config.threads,

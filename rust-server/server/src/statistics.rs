@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn counts_what_succeeds_and_what_does_not() {
         let statistics = Statistics::new(&Catalogue::built_in());
-        let call = Call::begin("", &http::HeaderMap::new(), &Budget::new(0));
+        let call = Call::begin("", &http::HeaderMap::new(), &Budget::new(0, Duration::ZERO));
         let mut timing = statistics.begin(&call, "sum_squares");
         timing.infer = Duration::from_nanos(7);
         timing.succeed();

@@ -84,7 +84,7 @@ pub struct Flags {
     #[arg(long, env = "OFFGIL_MAX_CALL_MEMORY", value_name = "SIZE")]
     pub max_call_memory: Option<String>,
     /// Most memory for the requests and results of all calls together. Default: half of what this machine or container
-    /// has, and at least twice the longest message.
+    /// has, and at least three times the longest message.
     #[arg(long, env = "OFFGIL_MEMORY_BUDGET", value_name = "SIZE")]
     pub memory_budget: Option<String>,
     /// How long an upload may rest in the middle of a message. Default: 10s.

@@ -131,7 +131,8 @@ fn admin(flags: &Flags, faults: &mut Faults) -> Option<SocketAddr> {
 /// Returns the budget: what is given, or half of the memory there is.
 fn memory_budget(flags: &Flags, limits: Limits, faults: &mut Faults) -> usize {
     const FLAG: &str = "memory-budget";
-    let least = limits.max_message_bytes.saturating_mul(2);
+    // Half of it is for requests, and a part of that for small ones.
+    let least = limits.max_message_bytes.saturating_mul(3);
     let Some(text) = &flags.memory_budget else {
         let half = usize::try_from(machine::memory() / 2).unwrap_or(usize::MAX);
         return half.max(least);
@@ -142,7 +143,7 @@ fn memory_budget(flags: &Flags, limits: Limits, faults: &mut Faults) -> usize {
         faults.add(
             FLAG,
             format!(
-                "{text:?} is no size of at least {least} bytes, twice the longest message (--max-message-bytes)"
+                "{text:?} is no size of at least {least} bytes, three times the longest message (--max-message-bytes)"
             ),
         );
     }

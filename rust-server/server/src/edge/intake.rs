@@ -332,6 +332,10 @@ mod tests {
         Ok(Frame::data(piece))
     }
 
+    fn budget_of(limit: usize) -> Budget {
+        Budget::new(limit, Duration::ZERO)
+    }
+
     fn call(budget: &Budget) -> Call {
         Call::begin("", &http::HeaderMap::new(), budget)
     }
@@ -362,7 +366,7 @@ mod tests {
             let mut body: Vec<u8> = lengths.iter().flat_map(|length| message(*length)).collect();
             body.extend(message(100).into_iter().take(rest));
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let budget = Budget::new(1 << 20);
+            let budget = budget_of(2 << 20);
             let out = runtime.expect("a runtime").block_on(through(pieces(&body, cut), LIMITS, &budget));
             prop_assert_eq!(out.expect("within the limit").concat(), body);
             prop_assert_eq!(budget.taken(), 0);
@@ -388,7 +392,7 @@ mod tests {
 
     #[tokio::test]
     async fn keeps_a_message_back_until_it_is_complete() {
-        let budget = Budget::new(64 << 20);
+        let budget = budget_of(128 << 20);
         let mut body = message(500_000);
         let last = body.split_off(400_000);
         let (sender, receiver) = tokio::sync::mpsc::channel(8);
@@ -420,7 +424,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_announcement_takes_no_more_than_a_first_share() {
-        let budget = Budget::new(64 << 20);
+        let budget = budget_of(128 << 20);
         let announced = Bytes::from(message(1_000_000)).slice(..PREFIX);
         let body = StreamBody::new(Box::pin(
             tokio_stream::once(frame(announced)).chain(tokio_stream::pending()),
@@ -433,7 +437,7 @@ mod tests {
 
     #[tokio::test]
     async fn refuses_what_goes_over_the_budget() {
-        let budget = Budget::new(1 << 20);
+        let budget = budget_of(2 << 20);
         let body = message((1 << 20) - PREFIX);
         let refused = through(pieces(&body, 100_000), LIMITS, &budget).await;
         let message = refused.expect_err("an eighth is for small calls");
@@ -463,7 +467,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn gives_an_upload_up_that_does_not_get_on() {
-        let budget = Budget::new(64 << 20);
+        let budget = budget_of(128 << 20);
         assert_eq!(given_up_after(10_000, &budget).await, None);
         let after = given_up_after(1, &budget).await.expect("given up");
         assert!((9..=12).contains(&after.as_secs()), "{after:?}");
@@ -471,7 +475,7 @@ mod tests {
 
     #[tokio::test]
     async fn gives_it_up_sooner_while_memory_is_short() {
-        let budget = Budget::new(1 << 20);
+        let budget = budget_of(2 << 20);
         let hog = budget.hold();
         hog.take(700_000).expect("there is room");
         assert!(hog.take(1 << 20).is_err());

@@ -98,7 +98,11 @@ mod tests {
             assert!(polled < 2, "on purpose");
             Poll::Ready(Some(Ok::<_, Infallible>(Frame::data(Bytes::from("x")))))
         });
-        let call = Call::begin("/x/Y", &HeaderMap::new(), &Budget::new(0));
+        let call = Call::begin(
+            "/x/Y",
+            &HeaderMap::new(),
+            &Budget::new(0, std::time::Duration::ZERO),
+        );
         let mut body = Guarded::new(StreamBody::new(panics), call);
         let frame = body.frame().await.expect("data").expect("infallible");
         assert!(frame.is_data());

@@ -34,7 +34,7 @@ pub(super) async fn answer(
             let count = packed_len / WIDTH;
             call.note_count(count);
             let job = move |context: &Context| process_packed(packed, rounds, context);
-            call.holding().take(packed_len)?;
+            call.holding().take_for_results(packed_len).await?;
             let packed_results = invoker.compute(call, name, cost(count), job).await?;
             Ok(ProcessNumbersResponse {
                 results: vec![],
@@ -45,7 +45,7 @@ pub(super) async fn answer(
             let count = numbers.len();
             call.note_count(count);
             // The numbers, and their results in place.
-            call.holding().take(count * WIDTH)?;
+            call.holding().take_for_results(count * WIDTH).await?;
             let job = move |context: &Context| Ok(process(numbers, rounds, context)?);
             Ok(ProcessNumbersResponse {
                 results: invoker.compute(call, name, cost(count), job).await?,
