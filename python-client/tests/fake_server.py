@@ -213,7 +213,7 @@ def abort(context: Any, error: OffgilError) -> NoReturn:
     status = status_of(error)
     context.set_trailing_metadata(
         (
-            *context.trailing_metadata(),
+            *(context.trailing_metadata() or ()),
             ("grpc-status-details-bin", status.SerializeToString()),
             ("x-request-id", "r-1"),
         )

@@ -178,3 +178,18 @@ def test_a_value_that_is_no_number_counts_as_untold(value: str | bytes) -> None:
 def test_other_metadata_are_not_looked_at() -> None:
     assert read_cost([("offgil-nap-us", "5"), ("x-request-id", "5")]) == CallCost()
     assert read_cost(None) == CallCost()
+
+
+async def test_a_forwarded_stream_tells_once_what_it_cost_until_its_answer(
+    server: FakeServer, client: AsyncClient
+) -> None:
+    server.costs["InvokeJsonStream"] = SPENT
+    server.tells_cost_early = True
+    costs: list[CallCost] = []
+    stream = client._forward_json(
+        "sum_squares", [b'{"a":1,"b":2}'], lax=False, on_start=costs.append
+    )
+    await anext(stream)
+    assert costs == [COST]
+    await consume(stream)
+    assert costs == [COST]
