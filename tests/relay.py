@@ -39,6 +39,10 @@ class Relay:
 
         return wait_for(end, f"{marker!r} is on its way to the server")
 
+    def has_sent(self, marker: bytes) -> bool:
+        """Returns whether `marker` has been sent so far."""
+        return marker in self._sent
+
     def wait_until_cancelled(self, start: int) -> None:
         """Waits until a cancellation is sent after the position `start`."""
         wait_for(lambda: CANCEL.search(bytes(self._sent), start), "the call is cancelled")

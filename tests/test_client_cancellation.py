@@ -61,9 +61,27 @@ async def consume(stream: AsyncIterator[Any]) -> None:
         pass
 
 
+async def fail_soon() -> None:
+    await asyncio.sleep(0.1)
+    raise ZeroDivisionError("mine")
+
+
+async def batched(client: AsyncClient) -> int:
+    """Makes a call that gathers, because another one is in flight."""
+    other = asyncio.ensure_future(client.sum_squares(1, 1))
+    other.add_done_callback(lambda done: done.cancelled() or done.exception())
+    await asyncio.sleep(0)
+    try:
+        return await client.sum_squares(3, 4)
+    finally:
+        other.cancel()
+
+
 CALLS: dict[str, Call] = {
     "unary": lambda c: c.sum_squares(3, 4),
+    "batched": batched,
     "stream": lambda c: consume(c.process_numbers_stream([[1]])),
+    "array in pieces": lambda c: c.process_numbers(bytes(2**22)),
 }
 
 
@@ -96,6 +114,12 @@ async def test_asyncio_cancels_a_call(hanging: Server, call: Call) -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+        with pytest.raises(ExceptionGroup) as caught:
+            async with asyncio.TaskGroup() as group:
+                task = group.create_task(call(client))
+                group.create_task(fail_soon())
+        assert [type(error) for error in caught.value.exceptions] == [ZeroDivisionError]
+        assert task.cancelled()
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)

@@ -33,6 +33,8 @@ class FakeServer(compute_pb2_grpc.ComputeServiceServicer):
         declined: The kernels that are too slow for a batch.
         kernels: The catalogue.
         invoke: Answers `Invoke` in the place of these kernels.
+        costs: What calls cost in microseconds, by RPC and stage; told in the trailers.
+        tells_cost_early: Whether streams tell it before their answer too.
     """
 
     def __init__(self) -> None:
@@ -48,6 +50,8 @@ class FakeServer(compute_pb2_grpc.ComputeServiceServicer):
         self.declined: set[str] = set()
         self.kernels: dict[str, FakeKernel] = dict(BUILT_IN)
         self.invoke: Callable[[Any], compute_pb2.InvokeResponse] | None = None
+        self.costs: dict[str, dict[str, int]] = {}
+        self.tells_cost_early = False
         self.health = health.HealthServicer()
         self.set_serving(True)
         self._server: grpc.Server | None = None
@@ -137,6 +141,8 @@ class FakeServer(compute_pb2_grpc.ComputeServiceServicer):
             answer = run_json(header.kernel, body, is_lax, self.kernels)
         except OffgilError as error:
             abort(context, error)
+        if self.tells_cost_early:
+            context.send_initial_metadata(self._cost("InvokeJsonStream"))
         half = len(answer) // 2
         yield compute_pb2.InvokeJsonStreamResponse(body=answer[:half])
         if self.omit_end:
@@ -160,10 +166,15 @@ class FakeServer(compute_pb2_grpc.ComputeServiceServicer):
         except OffgilError as error:
             abort(context, error)
 
+    def _cost(self, method: str) -> tuple[tuple[str, str], ...]:
+        spent = self.costs.get(method, {})
+        return tuple((f"offgil-{stage}-us", str(micros)) for stage, micros in spent.items())
+
     def _begin(self, method: str, context: Any) -> None:
         context.add_callback(lambda: None if self.hold.is_set() else self.cancelled.set())
         self.calls.append((method, dict(context.invocation_metadata())))
         self.arrived.set()
+        context.set_trailing_metadata(self._cost(method))
         self.hold.wait(20)
         if self.failures:
             abort(context, self.failures.pop(0))
@@ -201,7 +212,11 @@ def abort(context: Any, error: OffgilError) -> NoReturn:
     """Ends a call with an error and its details, as the real server does."""
     status = status_of(error)
     context.set_trailing_metadata(
-        (("grpc-status-details-bin", status.SerializeToString()), ("x-request-id", "r-1"))
+        (
+            *(context.trailing_metadata() or ()),
+            ("grpc-status-details-bin", status.SerializeToString()),
+            ("x-request-id", "r-1"),
+        )
     )
     context.abort(getattr(grpc.StatusCode, error.code), error.message)
     raise AssertionError("abort raises")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
@@ -30,35 +30,144 @@ async def was_cancelled(server: FakeServer) -> bool:
     return await asyncio.to_thread(server.cancelled.wait, 10)
 
 
+async def batched(client: AsyncClient) -> int:
+    """Makes a call that gathers, because another one is in flight."""
+    other = asyncio.ensure_future(client.sum_squares(1, 1))
+    other.add_done_callback(lambda done: done.cancelled() or done.exception())
+    await asyncio.sleep(0)
+    try:
+        return await client.sum_squares(3, 4)
+    finally:
+        other.cancel()
+
+
+async def consume(stream: AsyncIterator[Any]) -> None:
+    async for _ in stream:
+        pass
+
+
+CALLS: dict[str, Callable[[AsyncClient], Coroutine[Any, Any, Any]]] = {
+    "unary": lambda client: client.sum_squares(3, 4),
+    "batched": batched,
+    "stream": lambda client: consume(client.process_numbers_stream([[1]])),
+    "array in pieces": lambda client: client.process_numbers(bytes(2**22), rounds=0),
+}
+every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+
+
+def is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+@every_call
 async def test_cancelling_the_task_cancels_the_call(
-    server: FakeServer, client: AsyncClient
+    server: FakeServer, client: AsyncClient, call: Any
 ) -> None:
     server.hold.clear()
-    task = asyncio.create_task(client.sum_squares(3, 4))
+    task = asyncio.create_task(call(client))
     await hold(server)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
+    task.cancel("enough")
+    with pytest.raises(asyncio.CancelledError, match="enough"):
         await task
+    assert task.cancelled()
     assert await was_cancelled(server)
 
 
-async def test_move_on_after_moves_on(server: FakeServer, client: AsyncClient) -> None:
-    server.hold.clear()
-    with anyio.move_on_after(0.2) as scope:
-        await client.sum_squares(3, 4)
-    assert scope.cancelled_caught
-    assert await was_cancelled(server)
-
-
-async def test_move_on_after_moves_on_from_a_stream(
-    server: FakeServer, client: AsyncClient
+@every_call
+async def test_asyncio_timeout_times_out(
+    server: FakeServer, client: AsyncClient, call: Any
 ) -> None:
     server.hold.clear()
-    with anyio.move_on_after(0.2) as scope:
-        async for _ in client.process_numbers_stream([[1]]):
-            pass
-    assert scope.cancelled_caught
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await call(client)
+    assert not is_being_cancelled()
     assert await was_cancelled(server)
+
+
+@every_call
+async def test_the_outer_of_two_timeouts_times_out(
+    server: FakeServer, client: AsyncClient, call: Any
+) -> None:
+    server.hold.clear()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2) as outer:
+            async with asyncio.timeout(20) as inner:
+                await call(client)
+    assert (outer.expired(), inner.expired()) == (True, False)
+    assert not is_being_cancelled()
+
+
+@every_call
+async def test_wait_for_times_out(server: FakeServer, client: AsyncClient, call: Any) -> None:
+    server.hold.clear()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(call(client), 0.2)
+    assert await was_cancelled(server)
+
+
+@every_call
+async def test_move_on_after_moves_on(server: FakeServer, client: AsyncClient, call: Any) -> None:
+    server.hold.clear()
+    with anyio.move_on_after(0.2) as scope:
+        await call(client)
+    assert scope.cancelled_caught
+    assert not is_being_cancelled()
+    assert await was_cancelled(server)
+
+
+@every_call
+async def test_fail_after_fails(server: FakeServer, client: AsyncClient, call: Any) -> None:
+    server.hold.clear()
+    with pytest.raises(TimeoutError):
+        with anyio.fail_after(0.2):
+            await call(client)
+    assert not is_being_cancelled()
+    assert await was_cancelled(server)
+
+
+@every_call
+async def test_a_task_group_that_fails_cancels_the_call_and_raises_only_its_failure(
+    server: FakeServer, client: AsyncClient, call: Any
+) -> None:
+    server.hold.clear()
+
+    async def fail() -> None:
+        await hold(server)
+        raise ZeroDivisionError("mine")
+
+    with pytest.raises(ExceptionGroup) as caught:
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(call(client))
+            group.create_task(fail())
+    assert [type(error) for error in caught.value.exceptions] == [ZeroDivisionError]
+    assert task.cancelled()
+    assert await was_cancelled(server)
+
+
+@every_call
+async def test_a_call_that_fails_cancels_its_task_group(
+    server: FakeServer, client: AsyncClient, call: Any
+) -> None:
+    server.hold.clear()
+    with pytest.raises(ExceptionGroup) as caught:
+        async with asyncio.TaskGroup() as group:
+            sibling = group.create_task(asyncio.Event().wait())
+            group.create_task(call(client.with_options(timeout=0.2)))
+    assert [type(error) for error in caught.value.exceptions] == [DeadlineExceeded]
+    assert sibling.cancelled()
+
+
+@every_call
+async def test_the_client_serves_on_after_a_cancellation(
+    server: FakeServer, client: AsyncClient, call: Any
+) -> None:
+    server.hold.clear()
+    with anyio.move_on_after(0.1):
+        await call(client)
+    server.hold.set()
+    await call(client)
 
 
 async def test_move_on_after_moves_on_from_a_search() -> None:
@@ -77,13 +186,6 @@ async def test_a_server_that_takes_no_bytes_does_not_stop_the_deadline() -> None
                 await client.process_numbers(bytes(2**25))
             assert not await client.check_health()
             half.leave.set()
-
-
-async def test_asyncio_timeout_times_out(server: FakeServer, client: AsyncClient) -> None:
-    server.hold.clear()
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.2):
-            await client.sum_squares(3, 4)
 
 
 async def test_closing_the_client_ends_its_calls_with_an_offgil_error(

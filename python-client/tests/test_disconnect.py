@@ -42,14 +42,14 @@ class Slow(FakeClient):
     def __init__(self) -> None:
         super().__init__()
         self.began = asyncio.Event()
-        self.was_cancelled = False
+        self.was_cancelled = asyncio.Event()
 
     async def _invoke(self, call: Any) -> Any:
         self.began.set()
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
-            self.was_cancelled = True
+            self.was_cancelled.set()
             raise
 
 
@@ -122,7 +122,7 @@ async def test_the_routes_cancel_their_calls(method: str, path: str, body: bytes
     await fake.began.wait()
     client.leave()
     await serving
-    assert fake.was_cancelled
+    assert fake.was_cancelled.is_set()
     assert client.sent[0]["status"] == 499
     assert b"".join(message.get("body", b"") for message in client.sent) == b""
 

@@ -42,7 +42,7 @@ def test_everything_public_is_exported(package: object) -> None:
 def test_importing_the_package_imports_no_optional_dependency() -> None:
     code = (
         "import offgil, offgil.sidecar, offgil.testing, sys; "
-        "optional = {'numpy', 'fastapi', 'uvicorn', 'prometheus_client'}; "
+        "optional = {'numpy', 'fastapi', 'uvicorn', 'prometheus_client', 'opentelemetry'}; "
         "print(sorted(optional & set(sys.modules)))"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -194,7 +194,7 @@ async def test_a_handler_of_the_app_for_validation_errors_is_respected() -> None
 
 async def test_an_error_after_the_first_byte_breaks_the_connection() -> None:
     class Breaking(FakeClient):
-        async def _exchange(self, exchange: Any, chunks: Any) -> Any:
+        async def _exchange(self, exchange: Any, chunks: Any, on_start: Any = None) -> Any:
             yield b'{"original_count":'
             raise ProtocolViolation("broken off")
 
@@ -229,10 +229,11 @@ class Patient(FakeClient):
         self.was_left = False
 
     def with_options(self, **options: Any) -> Patient:
-        self.timeouts.append(options["timeout"])
+        if "timeout" in options:
+            self.timeouts.append(options["timeout"])
         return self
 
-    async def _exchange(self, exchange: Any, chunks: Any) -> Any:
+    async def _exchange(self, exchange: Any, chunks: Any, on_start: Any = None) -> Any:
         try:
             async for _ in chunks:
                 pass
@@ -273,7 +274,7 @@ async def test_a_kernel_that_does_not_answer_a_stream_is_a_504() -> None:
 
 async def test_a_server_that_takes_no_more_of_a_body_is_a_504() -> None:
     class Stuck(Patient):
-        async def _exchange(self, exchange: Any, chunks: Any) -> Any:
+        async def _exchange(self, exchange: Any, chunks: Any, on_start: Any = None) -> Any:
             await anext(chunks)
             await asyncio.Event().wait()
             yield b""

@@ -166,10 +166,24 @@ async def test_unavailable_is_retried_until_it_works(
 
 
 async def test_nothing_else_is_retried(server: FakeServer, client: AsyncClient) -> None:
-    server.failures = [Overloaded("busy", reason="OVERLOADED")]
+    server.failures = [Overloaded("busy", reason="OVERLOADED")] * 2
     with pytest.raises(Overloaded):
         await client.sum_squares(3, 4)
-    assert len(server.calls) == 1
+    with pytest.raises(Overloaded):
+        async for _ in client.process_numbers_stream([[1]]):
+            pass
+    assert len(server.calls) == 2
+
+
+def test_the_synchronous_client_retries_nothing_else_either(server: FakeServer) -> None:
+    server.failures = [Overloaded("busy", reason="OVERLOADED", retry_after=0.01)] * 2
+    with Client(server.target) as client:
+        with pytest.raises(Overloaded) as caught:
+            client.sum_squares(3, 4)
+        with pytest.raises(Overloaded):
+            list(client.process_numbers_stream([[1]]))
+    assert caught.value.retry_after == 0.01
+    assert len(server.calls) == 2
 
 
 async def test_finds_a_server_that_comes_up_late() -> None:

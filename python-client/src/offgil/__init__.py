@@ -3,6 +3,7 @@
 The map of the package:
 
 * `AsyncClient` and `Client` call the server; `OffgilError` is the root of what they raise.
+* `_cost` reads what a call cost the server, and `_trace` tells the server what trace it belongs to.
 * `offgil.fastapi` connects them to a FastAPI app; `offgil.app:app` is a ready-made one.
 * `offgil.sidecar` starts the server beside an app; `offgil.testing` has a fake for tests.
 
@@ -19,6 +20,7 @@ from offgil._async_client import AsyncClient
 from offgil._catalogue import Kernel, Parameter, Result
 from offgil._client import Client
 from offgil._config import ConfigurationError
+from offgil._cost import CallCost
 from offgil._credentials import TLSConfig
 from offgil._exceptions import (
     Cancelled,
@@ -44,6 +46,7 @@ from offgil._version import __version__
 
 __all__ = [
     "AsyncClient",
+    "CallCost",
     "Cancelled",
     "Client",
     "ConfigurationError",

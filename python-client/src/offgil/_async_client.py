@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from contextlib import aclosing
@@ -20,11 +21,13 @@ from offgil._base_client import BaseClient
 from offgil._batching import Batching
 from offgil._calls import DEFAULT_ROUNDS, UnaryCall
 from offgil._catalogue import Kernel
+from offgil._cost import OnCost, read_cost, report_failure
 from offgil._exceptions import ConnectionFailed, DeadlineExceeded, OffgilError
 from offgil._inference import InferenceBody, invoke_inference
 from offgil._kernels import AsyncKernelNamespace
 from offgil._retry import RetrySchedule
 from offgil._streams import AnyExchange, ArrayExchange, JsonExchange, NumberExchange, is_bulk
+from offgil._trace import is_sampled, with_trace
 from offgil._translate import HEALTH_UNKNOWN, is_unavailable, outcome, translate
 
 if TYPE_CHECKING:
@@ -134,12 +137,14 @@ class AsyncClient(BaseClient[AsyncConnection]):
         chunks: AsyncIterable[bytes | Sequence[bytes]] | Iterable[bytes | Sequence[bytes]],
         *,
         lax: bool,
+        on_start: OnCost | None = None,
     ) -> AsyncGenerator[memoryview, None]:
         """Does what `invoke_json_stream` does, with fewer copies: for the routes of the package.
 
-        A chunk may come in parts, and the answer is a view of the messages.
+        A chunk may come in parts, and the answer is a view of the messages. `on_start` is called
+        before its first chunk with what the call has cost until then.
         """
-        return self._exchange(JsonExchange(kernel, lax), chunks)
+        return self._exchange(JsonExchange(kernel, lax), chunks, on_start)
 
     async def invoke_inference(
         self, model: str, body: bytes, *, version: str = "", header_bytes: int | None = None
@@ -227,33 +232,40 @@ class AsyncClient(BaseClient[AsyncConnection]):
 
     async def _invoke(self, call: UnaryCall[T]) -> T:
         self._connection.check_open()
-        return await self._attempt(call)
+        return await self._attempt(call, self._options.on_cost)
 
-    async def _attempt(self, call: UnaryCall[T]) -> T:
+    async def _attempt(self, call: UnaryCall[T], on_cost: OnCost | None = None) -> T:
         """Makes a call for a caller that found this client open."""
         schedule = RetrySchedule(self._options)
+        metadata = with_trace(self._options.sent_metadata)
         while True:
             timeout = schedule.attempt_timeout()
             rpc = self._connection.begin(
                 call.method,
                 call.request,
                 timeout=timeout,
-                metadata=self._options.sent_metadata,
+                metadata=metadata,
             )
             try:
-                return call.read(await settle_in_time(rpc, timeout))
+                response = await settle_in_time(rpc, timeout)
+                if on_cost is not None:
+                    on_cost(read_cost(await rpc.trailing_metadata()))
+                return call.read(response)
             except grpc.aio.AioRpcError as error:
+                report_failure(on_cost, error)
                 delay = schedule.next_delay(outcome(error)) if is_unavailable(error) else None
                 if delay is None:
                     raise translate(error) from error
             await asyncio.sleep(delay)
 
     def _batching_of_calls(self) -> Batching | None:
-        if not self._options.batching:
+        # A call that is traced goes by itself, since several traces have no room in one RPC.
+        if not self._options.batching or is_sampled():
             return None
         self._connection.check_usable()
         if self._batching is None:
-            self._batching = Batching(self._attempt, self._options.timeout)
+            alone = functools.partial(self._attempt, on_cost=self._options.on_cost)
+            self._batching = Batching(alone, self._attempt, self._options.timeout)
         return self._batching
 
     async def _process_array(self, exchange: ArrayExchange, packed: Packed) -> Any:
@@ -264,13 +276,18 @@ class AsyncClient(BaseClient[AsyncConnection]):
         return packed.restore(exchange.results)
 
     def _exchange(
-        self, exchange: AnyExchange, chunks: AsyncIterable[Any] | Iterable[Any]
+        self,
+        exchange: AnyExchange,
+        chunks: AsyncIterable[Any] | Iterable[Any],
+        on_start: OnCost | None = None,
     ) -> AsyncGenerator[Any, None]:
+        # Here, because the stream may be read where its trace is no longer the current one.
+        metadata = with_trace(self._options.sent_metadata)
+
         def open_call(timeout: float) -> Any:
-            metadata = self._options.sent_metadata
             return self._connection.begin_stream(
                 exchange.method, timeout=timeout, metadata=metadata
             )
 
         self._connection.check_open()
-        return run_exchange(open_call, exchange, chunks, self._options)
+        return run_exchange(open_call, exchange, chunks, self._options, on_start)

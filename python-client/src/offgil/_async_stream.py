@@ -11,6 +11,7 @@ import grpc.aio
 
 from offgil._async_connection import settle
 from offgil._async_status import ServerStatus
+from offgil._cost import OnCost, read_cost, report_failure
 from offgil._exceptions import Cancelled
 from offgil._options import ClientOptions
 from offgil._retry import RetrySchedule
@@ -30,6 +31,7 @@ async def run_exchange(
     exchange: StreamExchange[C, R],
     chunks: AsyncIterable[C] | Iterable[C],
     options: ClientOptions,
+    on_start: OnCost | None = None,
 ) -> AsyncGenerator[R, None]:
     """Sends the chunks and yields what the answer carries.
 
@@ -39,6 +41,8 @@ async def run_exchange(
         chunks: What the caller sends. An error that it raises cancels the RPC and is raised here.
             An iterable that is no iterator is taken from its beginning if the call is repeated.
         options: The options of the client.
+        on_start: Called before the first message of the response is read, with what the call has
+            cost until then.
 
     Yields:
         What the messages of the response carry.
@@ -51,10 +55,15 @@ async def run_exchange(
         sender = asyncio.create_task(_send(rpc, exchange, source))
         try:
             while (response := await settle(rpc, rpc.read())) is not grpc.aio.EOF:
+                if on_start is not None:
+                    on_start(read_cost(await rpc.initial_metadata()))
+                    on_start = None
                 for part in exchange.answer(response):
                     yield part
             if source.fault is not None:
                 raise source.fault
+            if options.on_cost is not None:
+                options.on_cost(read_cost(await rpc.trailing_metadata()))
             exchange.finish()
             return
         except (grpc.aio.AioRpcError, Cancelled) as error:
@@ -63,6 +72,7 @@ async def run_exchange(
             if isinstance(error, Cancelled):
                 raise
             received = await status.behind(error)
+            report_failure(options.on_cost, received)
             may_retry = is_unavailable(received) and (not source.was_read or exchange.restart())
             delay = schedule.next_delay(outcome(received)) if may_retry else None
             if delay is None:

@@ -7,6 +7,7 @@ import dataclasses
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from offgil._config import DEFAULT_TARGET, Settings, check_target
+from offgil._cost import OnCost
 from offgil._credentials import TLSConfig
 from offgil._kernels import CatalogueCache
 from offgil._options import MAX_MESSAGE_BYTES, ClientOptions
@@ -41,6 +42,7 @@ class BaseClient(Generic[ConnectionT]):
         tls: TLSConfig | None = None,
         token: str | None = None,
         max_unread_bytes: int | None = None,
+        on_cost: OnCost | None = None,
     ) -> None:
         """Creates a client; it connects with the first call.
 
@@ -60,6 +62,9 @@ class BaseClient(Generic[ConnectionT]):
                 of the environment.
             max_unread_bytes: How much of a stream may arrive before it is read. Default: as gRPC
                 thinks best, which may be more than 16 MiB.
+            on_cost: Called with the `CallCost` of each attempt that a server answered, before its
+                result is returned or its error raised; of a stream that is read to its end. A call
+                that went with others (see `batching`) has none. What it raises, the call raises.
 
         Raises:
             ValueError: A timeout or the target is wrong.
@@ -76,6 +81,7 @@ class BaseClient(Generic[ConnectionT]):
             tls=tls,
             token=token,
             max_unread_bytes=max_unread_bytes,
+            on_cost=on_cost,
         )
         self._connection: ConnectionT = self._connection_class(
             check_target(target), self._options, max_message_bytes
@@ -109,13 +115,20 @@ class BaseClient(Generic[ConnectionT]):
         connect_timeout: float | None = None,
         metadata: tuple[tuple[str, str], ...] | None = None,
         batching: bool | None = None,
+        on_cost: OnCost | None = None,
     ) -> Self:
-        """Returns a client with other options on the same channel; closing it closes nothing."""
+        """Returns a client with other options on the same channel; closing it closes nothing.
+
+        Example:
+            >>> costs = []
+            >>> await client.with_options(on_cost=costs.append).run("sort", x=numbers)
+        """
         given = {
             "timeout": timeout,
             "connect_timeout": connect_timeout,
             "metadata": metadata,
             "batching": batching,
+            "on_cost": on_cost,
         }
         changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
         derived = copy.copy(self)

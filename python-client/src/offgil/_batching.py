@@ -33,14 +33,16 @@ class Attempt(Protocol):
 class Batching:
     """The calls of one client that go together."""
 
-    def __init__(self, attempt: Attempt, timeout: float) -> None:
+    def __init__(self, alone: Attempt, together: Attempt, timeout: float) -> None:
         """Creates it with nothing in flight.
 
         Args:
-            attempt: Makes a call.
+            alone: Makes a call of one caller.
+            together: Makes a call for several.
             timeout: The deadline of each call, in seconds since it was made.
         """
-        self._attempt = attempt
+        self._alone = alone
+        self._together = together
         self._pairs: Gatherer[tuple[int, int], int] = Gatherer(self._send_pairs, timeout)
         self._tiny: Gatherer[UnaryCall[Any], Any] = Gatherer(self._send_tiny, timeout)
         # Of kernels whose calls have overlapped.
@@ -53,20 +55,20 @@ class Batching:
         if self._pairs.is_busy:
             return await self._pairs.join(pair)
         with self._pairs.alone():
-            return await self._attempt(_calls.sum_squares(*pair))
+            return await self._alone(_calls.sum_squares(*pair))
 
     async def run(self, kernel: str, call: UnaryCall[T]) -> T:
         """Makes a call of `Invoke`, by itself or with others."""
         is_tiny = self._is_tiny.get(kernel)
         if is_tiny is False or call.request.ByteSize() > SMALL_BYTES:
-            return await self._attempt(call)
+            return await self._alone(call)
         if is_tiny and not self._tiny.is_busy:
             with self._tiny.alone():
-                return await self._attempt(call)
+                return await self._alone(call)
         if is_tiny is None and not self._unknown:
             self._unknown += 1
             try:
-                return await self._attempt(call)
+                return await self._alone(call)
             finally:
                 self._unknown -= 1
         try:
@@ -74,10 +76,10 @@ class Batching:
         except Unimplemented:  # an older server
             response = None
         self._is_tiny[kernel] = response is not None
-        return await self._attempt(call) if response is None else call.read(response)
+        return await self._alone(call) if response is None else call.read(response)
 
     async def _send_pairs(self, pairs: Sequence[tuple[int, int]]) -> list[int | OffgilError]:
-        return await self._attempt(_calls.batch_sum_squares(pairs))
+        return await self._together(_calls.batch_sum_squares(pairs))
 
     async def _send_tiny(self, calls: Sequence[UnaryCall[Any]]) -> list[Any]:
-        return await self._attempt(_calls.run_batch([call.request for call in calls]))
+        return await self._together(_calls.run_batch([call.request for call in calls]))

@@ -16,12 +16,14 @@ from offgil._base_client import BaseClient
 from offgil._calls import DEFAULT_ROUNDS, UnaryCall
 from offgil._catalogue import Kernel
 from offgil._connection import Connection
+from offgil._cost import read_cost, report_failure
 from offgil._exceptions import ConnectionFailed, OffgilError
 from offgil._inference import InferenceBody, invoke_inference
 from offgil._kernels import KernelNamespace
 from offgil._retry import RetrySchedule
 from offgil._stream import run_exchange
 from offgil._streams import AnyExchange, ArrayExchange, JsonExchange, NumberExchange, is_bulk
+from offgil._trace import with_trace
 from offgil._translate import (
     HEALTH_UNKNOWN,
     is_unavailable,
@@ -152,24 +154,33 @@ class Client(BaseClient[Connection]):
     def _invoke(self, call: UnaryCall[T]) -> T:
         self._connection.check_open()
         schedule = RetrySchedule(self._options)
+        metadata = with_trace(self._options.sent_metadata)
+        on_cost = self._options.on_cost
         while True:
+            timeout = schedule.attempt_timeout()
             try:
-                response = self._connection.begin(
-                    call.method,
-                    call.request,
-                    timeout=schedule.attempt_timeout(),
-                    metadata=self._options.sent_metadata,
-                )
+                if on_cost is None:
+                    response = self._connection.begin(
+                        call.method, call.request, timeout=timeout, metadata=metadata
+                    )
+                else:
+                    response, rpc = self._connection.begin_with_call(
+                        call.method, call.request, timeout=timeout, metadata=metadata
+                    )
+                    on_cost(read_cost(rpc.trailing_metadata()))
                 return call.read(response)
             except grpc.RpcError as error:
+                report_failure(on_cost, error)
                 delay = schedule.next_delay(outcome(error)) if is_unavailable(error) else None
                 if delay is None:
                     raise translate(error) from error
             time.sleep(delay)
 
     def _exchange(self, exchange: AnyExchange, chunks: Iterable[Any]) -> Iterator[Any]:
+        # Here, because the stream may be read where its trace is no longer the current one.
+        metadata = with_trace(self._options.sent_metadata)
+
         def open_call(requests: Iterator[Any], timeout: float) -> Any:
-            metadata = self._options.sent_metadata
             return self._connection.begin_stream(
                 exchange.method, requests, timeout=timeout, metadata=metadata
             )

@@ -65,6 +65,12 @@ class Connection:
         with self._cancelled_if_closed():
             return getattr(self.compute, method)(*arguments, **options)
 
+    def begin_with_call(self, method: str, *arguments: Any, **options: Any) -> tuple[Any, Any]:
+        """Does the same for a unary RPC; returns its response and the RPC."""
+        with self._cancelled_if_closed():
+            response, rpc = getattr(self.compute, method).with_call(*arguments, **options)
+            return response, rpc
+
     def begin_stream(self, method: str, *arguments: Any, **options: Any) -> Any:
         """Begins a streaming RPC of `ComputeService` whose messages are bytes; see `begin`."""
         with self._cancelled_if_closed():

@@ -10,6 +10,7 @@ In a batch each call keeps its own deadline, error and cancellation.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import copy
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -96,7 +97,10 @@ class Gatherer(Generic[Q, R]):
             if places:
                 batch = _Flight()
                 self._begin(batch)
-                batch.task = asyncio.ensure_future(self._fly(batch, places))
+                # It belongs to all its callers, so the context of none of them holds for it.
+                batch.task = asyncio.get_running_loop().create_task(
+                    self._fly(batch, places), context=contextvars.Context()
+                )
                 for place in places:
                     place.board(batch)
 

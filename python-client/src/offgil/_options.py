@@ -6,6 +6,7 @@ import json
 import math
 from dataclasses import dataclass, field
 
+from offgil._cost import OnCost
 from offgil._credentials import TLSConfig
 from offgil._proto.offgil.v1 import compute_pb2
 
@@ -30,6 +31,7 @@ class ClientOptions:
         token: What the server knows the client by.
         max_unread_bytes: How much of a stream may arrive before it is read. None: as gRPC thinks
             best, which is 16 MiB and more for a fast server, and some 10 % faster than 4 MiB.
+        on_cost: Told what each call cost the server.
     """
 
     timeout: float = 30.0
@@ -39,6 +41,7 @@ class ClientOptions:
     tls: TLSConfig | None = None
     token: str | None = field(default=None, repr=False)
     max_unread_bytes: int | None = None
+    on_cost: OnCost | None = None
 
     def __post_init__(self) -> None:
         """Refuses a timeout that is no positive finite number: every call has a deadline."""

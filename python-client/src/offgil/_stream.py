@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import grpc
 
+from offgil._cost import read_cost, report_failure
 from offgil._options import ClientOptions
 from offgil._retry import RetrySchedule
 from offgil._streams import StreamExchange
@@ -48,11 +49,14 @@ def run_exchange(
                 yield from exchange.answer(response)
             if source.fault is not None:
                 raise source.fault
+            if options.on_cost is not None:
+                options.on_cost(read_cost(rpc.trailing_metadata()))
             exchange.finish()
             return
         except grpc.RpcError as error:
             if source.fault is not None:
                 raise source.fault from None
+            report_failure(options.on_cost, error)
             was_read = attempt.end()
             may_retry = is_unavailable(error) and (not was_read or exchange.restart())
             delay = schedule.next_delay(outcome(error)) if may_retry else None

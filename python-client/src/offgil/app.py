@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.responses import PlainTextResponse
 
+from offgil._loop_lag import observing_loop_lag
 from offgil._metrics import MetricsMiddleware, forget_process, show_metrics
 from offgil._version import __version__
 from offgil.fastapi import (
@@ -47,7 +48,7 @@ def create_app() -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(created: FastAPI) -> AsyncIterator[None]:
-    async with lifespan(created):
+    async with lifespan(created), observing_loop_lag():
         yield
     forget_process()
 

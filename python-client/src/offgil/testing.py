@@ -24,6 +24,7 @@ from google.protobuf.message import Message
 from offgil._async_client import AsyncClient
 from offgil._calls import DEFAULT_ROUNDS, UnaryCall
 from offgil._catalogue import Kernel, Parameter, Result
+from offgil._cost import CallCost, OnCost
 from offgil._exceptions import OffgilError
 from offgil._fake_kernels import FakeKernel
 from offgil._fake_signature import parameters_of, results_of
@@ -102,10 +103,16 @@ class FakeClient(AsyncClient):
 
     async def _invoke(self, call: UnaryCall[T]) -> T:
         self._begin(call.method)
-        return call.read(respond(call.method, call.request, self._kernels))
+        response = respond(call.method, call.request, self._kernels)
+        if self._options.on_cost is not None:
+            self._options.on_cost(CallCost())
+        return call.read(response)
 
     async def _exchange(
-        self, exchange: AnyExchange, chunks: AsyncIterable[Any] | Iterable[Any]
+        self,
+        exchange: AnyExchange,
+        chunks: AsyncIterable[Any] | Iterable[Any],
+        on_start: OnCost | None = None,
     ) -> AsyncGenerator[Any, None]:
         self._begin(exchange.method)
         messages = [exchange.header()]
@@ -115,6 +122,8 @@ class FakeClient(AsyncClient):
         for response in _respond_stream(exchange.method, messages, self._kernels):
             for part in exchange.answer(response.SerializeToString()):
                 yield part
+        if self._options.on_cost is not None:
+            self._options.on_cost(CallCost())
         exchange.finish()
 
     def _begin(self, method: str) -> None:

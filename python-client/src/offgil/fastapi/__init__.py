@@ -11,8 +11,9 @@
 
 The map of the package: `_lifespan` creates what `_dependency` hands out, `_errors` maps errors to
 answers, `_router` has the routes, `_passthrough`, `_body` and `_transfer` carry bodies past Python,
-`_disconnect` cancels for clients that have gone; `_inference` serves the Open Inference Protocol;
-`_catalogue`, `_openapi`, `_schemas` and `_faults` document the kernels.
+`_disconnect` cancels for clients that have gone, `_timing` tells the others what a call cost;
+`_inference` serves the Open Inference Protocol; `_catalogue`, `_openapi`, `_schemas` and `_faults`
+document the kernels.
 """
 
 try:

@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 
 from offgil._async_client import AsyncClient
 from offgil._exceptions import OffgilError
+from offgil._trace import following_trace
 from offgil.fastapi._errors import handles_itself, to_http_exception
 
 __all__ = ["OffgilDep", "answering_errors", "find_client", "get_client", "set_client"]
@@ -46,8 +47,11 @@ async def get_client(connection: HTTPConnection) -> AsyncClient:
 async def get_client_and_answer_errors(
     connection: HTTPConnection, client: Annotated[AsyncClient, Depends(get_client)]
 ) -> AsyncIterator[AsyncClient]:
-    """Yields the client, and turns an `OffgilError` of the route into its HTTP answer."""
-    with answering_errors(connection):
+    """Yields the client, and turns an `OffgilError` of the route into its HTTP answer.
+
+    Calls of the route belong to the trace of its request.
+    """
+    with following_trace(connection.scope["headers"]), answering_errors(connection):
         yield client
 
 

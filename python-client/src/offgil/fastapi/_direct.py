@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from offgil._async_client import AsyncClient
+from offgil._trace import following_trace
 from offgil.fastapi._dependency import answering_errors, find_client
 from offgil.fastapi._disconnect import ClientDisconnected
 from offgil.fastapi._route import OffgilRoute
@@ -42,7 +43,7 @@ def direct_route(answer: DirectAnswer) -> type[OffgilRoute]:
                 if client is None or request.app.dependency_overrides:
                     return await handle(request)
                 try:
-                    with answering_errors(request):
+                    with following_trace(request.scope["headers"]), answering_errors(request):
                         response = await answer(request, client)
                 except ClientDisconnected as gone:
                     return Response(status_code=gone.status_code)

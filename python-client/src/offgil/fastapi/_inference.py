@@ -22,6 +22,7 @@ from offgil.fastapi._dependency import get_client
 from offgil.fastapi._disconnect import cancel_on_disconnect
 from offgil.fastapi._errors import error_responses
 from offgil.fastapi._inference_route import InferenceRoute
+from offgil.fastapi._timing import ServerTiming
 
 __all__ = ["create_inference_router"]
 
@@ -180,12 +181,16 @@ async def infer(request: Request, name: str, version: Version, compute: Compute)
     body = IncomingBody(request)
     if not await body.collect(MAX_BODY_BYTES):
         raise MessageTooLarge(f"the body is over the limit of {MAX_BODY_BYTES} bytes")
-    call = compute.invoke_inference(name, body.prefix, version=version, header_bytes=header_bytes)
+    timing = ServerTiming()
+    call = timing.observed(compute).invoke_inference(
+        name, body.prefix, version=version, header_bytes=header_bytes
+    )
     answer = await cancel_on_disconnect(request, call)
-    if answer.header_bytes is None:
-        return Response(answer.body, media_type=JSON)
-    headers = {HEADER_LENGTH: str(answer.header_bytes)}
-    return Response(answer.body, media_type=BINARY, headers=headers)
+    response = Response(answer.body, media_type=JSON if answer.header_bytes is None else BINARY)
+    if answer.header_bytes is not None:
+        response.headers[HEADER_LENGTH] = str(answer.header_bytes)
+    timing.write_to(response)
+    return response
 
 
 def _header_length(request: Request) -> int | None:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from offgil._exceptions import OffgilError
+from offgil._trace import following_trace
 from offgil.fastapi._disconnect import ClientDisconnected
 from offgil.fastapi._errors import to_http_exception
 
@@ -29,7 +30,8 @@ class InferenceRoute(APIRoute):
 
         async def answer(request: Request) -> Response:
             try:
-                return await handle(request)
+                with following_trace(request.scope["headers"]):
+                    return await handle(request)
             except ClientDisconnected as gone:
                 return Response(status_code=gone.status_code)
             except OffgilError as error:

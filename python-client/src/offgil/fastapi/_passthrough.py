@@ -23,6 +23,7 @@ from offgil._exceptions import InvalidArgument, ProtocolViolation
 from offgil.fastapi._body import IncomingBody, is_json
 from offgil.fastapi._disconnect import cancel_on_disconnect
 from offgil.fastapi._route import OffgilRoute
+from offgil.fastapi._timing import ServerTiming
 from offgil.fastapi._transfer import TRANSFER_TIMEOUT, Transfer
 
 __all__ = ["CLIENT_SCOPE_KEY", "PassThrough"]
@@ -61,6 +62,12 @@ class PassThrough:
             RequestValidationError: The body is not what the model of the fallback accepts.
             ClientDisconnected: The client has gone.
         """
+        timing = ServerTiming()
+        response = await self._pass(request, timing.observed(client), timing)
+        timing.write_to(response)
+        return response
+
+    async def _pass(self, request: Request, client: AsyncClient, timing: ServerTiming) -> Response:
         body = IncomingBody(request)
         if not is_json(request):
             return await self._answer_other_type(request, client, body)
@@ -68,7 +75,7 @@ class PassThrough:
             if await body.collect(SMALL_BYTES):
                 call = client.invoke_json(self._kernel, body.prefix, lax=self._lax)
                 return Response(await cancel_on_disconnect(request, call), media_type=JSON)
-            return await self._stream(request, client, body)
+            return await self._stream(request, client, body, timing)
         except InvalidArgument:
             if self._fallback is None or not body.is_whole:
                 raise
@@ -83,10 +90,14 @@ class PassThrough:
         await body.collect(SMALL_BYTES)
         return await self._fallback(_replay(request, client, body.prefix[:SMALL_BYTES]))
 
-    async def _stream(self, request: Request, client: AsyncClient, body: IncomingBody) -> Response:
+    async def _stream(
+        self, request: Request, client: AsyncClient, body: IncomingBody, timing: ServerTiming
+    ) -> Response:
         patient = client.with_options(timeout=TRANSFER_TIMEOUT + client.timeout)
         transfer = Transfer(body.chunks(), client.timeout)
-        results = patient._forward_json(self._kernel, transfer.chunks(), lax=self._lax)
+        results = patient._forward_json(
+            self._kernel, transfer.chunks(), lax=self._lax, on_start=timing.note
+        )
         try:
             # With the first chunk the kernel has succeeded, so the status is known.
             step = transfer.first(results)
