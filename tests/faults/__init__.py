@@ -1,0 +1,1 @@
+"""Black-box tests of what hostile peers do to a server."""
