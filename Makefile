@@ -23,7 +23,7 @@ export BENCH_OHA = $(TOOLS)/bin/oha
 .DEFAULT_GOAL := help
 .PHONY: help setup server run test test-rust test-python test-black-box bench bench-quick bench-peers \
 	bench-kernels check check-rust check-deny \
-	check-python check-proto proto lock dist test-compose \
+	check-python check-proto proto lock dist test-faults test-compose \
 	test-new-project clean
 
 help: ## Show this list
@@ -65,7 +65,10 @@ test-python: $(VENV)/.ready
 	cd python-client && $(BIN)/pytest -q
 
 test-black-box: setup $(TRITON)/.ready
-	cd tests && $(BIN)/pytest -q --ignore=compose
+	cd tests && $(BIN)/pytest -q --ignore=compose --ignore=faults
+
+test-faults: setup ## Attack a server with HTTP/2 by hand, in about 2 minutes, and print what it costs
+	cd tests && $(BIN)/pytest -q faults
 
 bench: server bench-peers $(TOOLS)/bin/oha ## Measure the service beside its peers, in about 10 minutes, and write docs/benchmarks.md
 	cd tests && $(CURDIR)/$(BENCH)/bin/python -m benchmarks.service --write $(BENCH_FLAGS)

@@ -126,15 +126,18 @@ def test_prefaces_that_do_not_come(start: Start[Target], tmp_path: Path, beside:
             assert is_closed(peer)
 
 
-NEVER_ENDS = "a dismissed peer that does not answer, or has a call open, keeps its place"
+NEVER_LEAVES = pytest.mark.xfail(
+    raises=offgil.OffgilError,
+    reason="a dismissed peer that answers no PING, or has a call open, keeps its place",
+)
 
 
 @pytest.mark.parametrize(
     ("kind", "count", "timeout"),
     [
-        ("answers", 300, PATIENCE),
-        pytest.param("is silent", 100, 10.0, marks=pytest.mark.xfail(reason=NEVER_ENDS)),
-        pytest.param("watches", 100, 10.0, marks=pytest.mark.xfail(reason=NEVER_ENDS)),
+        ("answers", 300, 2 * PATIENCE),
+        pytest.param("is silent", 100, 10.0, marks=NEVER_LEAVES),
+        pytest.param("watches", 100, 10.0, marks=NEVER_LEAVES),
     ],
 )
 def test_connections_that_rest(
