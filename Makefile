@@ -67,7 +67,7 @@ test-python: $(VENV)/.ready
 test-black-box: setup $(TRITON)/.ready
 	cd tests && $(BIN)/pytest -q --ignore=compose --ignore=faults
 
-test-faults: setup ## Attack a server with HTTP/2 by hand, in about 2 minutes, and print what it costs
+test-faults: setup ## Attack a server with HTTP/2 by hand, in about 3 minutes, and print what it costs
 	cd tests && $(BIN)/pytest -q faults
 
 bench: server bench-peers $(TOOLS)/bin/oha ## Measure the service beside its peers, in about 10 minutes, and write docs/benchmarks.md

@@ -11,7 +11,7 @@ from itertools import count
 from .raw_http2 import Peer
 
 # How long a flood lasts, in seconds.
-DURATION = 3.0
+DURATION = 2.0
 # A peer whose bytes are not taken for so long, in seconds, opens another connection beside.
 BLOCKED = 0.2
 SMALL_BUFFER = 4096
