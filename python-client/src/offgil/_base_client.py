@@ -62,7 +62,7 @@ class BaseClient(Generic[ConnectionT]):
                 thinks best, which may be more than 16 MiB.
 
         Raises:
-            ValueError: A timeout or the target is wrong.
+            ValueError: A timeout, the target or the token is wrong.
         """
         if target is None:
             settings = Settings.from_environ()

@@ -53,8 +53,8 @@ class Settings:
         timeout: ``OFFGIL_TIMEOUT``, the deadline of a call, in seconds.
         connect_timeout: ``OFFGIL_CONNECT_TIMEOUT``, for how many seconds a call looks for a server.
         server_binary: ``OFFGIL_SERVER_BIN``, the `offgil-server` binary. None: it is searched.
-        tls: ``OFFGIL_TLS_CA``, ``OFFGIL_TLS_CERT`` and ``OFFGIL_TLS_KEY``: the files of `TLSConfig`.
-            The server reads its own from variables of the same names. None: without TLS.
+        tls: ``OFFGIL_TLS_CA``, ``OFFGIL_TLS_CERT`` and ``OFFGIL_TLS_KEY``: the files of
+            `TLSConfig`. The server reads its own from variables of the same names. None: without.
         token: The first token in the file that ``OFFGIL_TOKEN_FILE`` names. None: without one.
     """
 
