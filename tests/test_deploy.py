@@ -23,6 +23,7 @@ ALERTS = DEPLOY / "prometheus/alerts.yml"
 ALERT_TESTS = DEPLOY / "prometheus/alerts.test.yml"
 SCRAPES = DEPLOY / "prometheus/prometheus.yml"
 DASHBOARD = DEPLOY / "grafana/offgil.json"
+RUNBOOK = ROOT / "docs/operations.md"
 METRIC = re.compile(r"\b(?:offgil|process)_[a-z_]+\b")
 SELECTOR = re.compile(r"\b((?:offgil|process)_[a-z_]+)\{([^}]*)\}")
 LABEL = re.compile(r"([a-z_]+)\s*[=!]~?\"")
@@ -105,6 +106,7 @@ def test_every_alert_says_how_bad_it_is_since_when_and_what_to_do() -> None:
         assert re.fullmatch(r"\d+[sm]", rule["for"])
         annotations = rule["annotations"]
         assert annotations["runbook"] == f"docs/operations.md#{rule['alert'].lower()}"
+        assert f"### {rule['alert']}" in RUNBOOK.read_text().splitlines()
         assert annotations["summary"]
         assert annotations["description"].endswith(".")
 
