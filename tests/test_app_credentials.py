@@ -11,7 +11,7 @@ from offgil import Client, Unauthenticated
 from certificates import Authority, Identity, SecureServer
 from conftest import Start
 from processes import App, clean_environment, free_port, wait_for
-from test_start_refusals import USAGE, run_app
+from start_attempts import USAGE, run_app
 
 TOKEN, OTHER_TOKEN = "the-first-of-the-tokens", "the-second-of-the-tokens"
 SUM = "/sum-squares-rust?a=3&b=4"

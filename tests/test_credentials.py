@@ -14,7 +14,7 @@ from certificates import Authority, SecureServer
 from conftest import Start
 from grpcurl import run_grpcurl
 from processes import ROOT, Server, wait_for
-from test_start_refusals import UNAVAILABLE, USAGE, run_server
+from start_attempts import UNAVAILABLE, USAGE, run_server
 
 SERVICE = "offgil.v1.ComputeService"
 TOKEN, OTHER_TOKEN = "the-first-of-the-tokens", "the-second-of-the-tokens"
