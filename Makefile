@@ -24,7 +24,7 @@ export BENCH_OHA = $(TOOLS)/bin/oha
 .DEFAULT_GOAL := help
 .PHONY: help setup server run test test-rust test-python test-black-box test-faults soak bench bench-quick bench-peers \
 	bench-kernels check check-rust check-deny \
-	check-python check-proto proto lock dist test-faults test-compose \
+	check-python check-proto proto lock dist test-compose \
 	test-new-project clean
 
 help: ## Show this list

@@ -12,6 +12,7 @@ from pathlib import Path
 import grpc
 from offgil._proto.offgil.v1 import compute_pb2, compute_pb2_grpc
 
+from certificates import Authority, SecureServer
 from conftest import Start
 from processes import Server, clean_environment, free_port, is_alive, server_binary, wait_for
 
@@ -50,6 +51,35 @@ def test_health_tells_by_its_exit_code_whether_a_server_serves(tmp_path: Path) -
     assert run("health", OFFGIL_LISTEN=f"127.0.0.1:{free_port()}").returncode == 1
     assert run("health", OFFGIL_LISTEN="nonsense").returncode == 64
     server.stop()
+
+
+def test_health_of_a_server_with_tls_is_asked_at_its_admin_address(
+    start: Start[SecureServer], tmp_path: Path
+) -> None:
+    identity = Authority(tmp_path).issue("server")
+    admin = f"127.0.0.1:{free_port()}"
+    flags = ("--admin", admin, "--drain-delay", "600s")
+    server = start(SecureServer(tmp_path, *flags, identity=identity))
+    # What the environment of a container holds, where `health` is told nothing else.
+    variables = {
+        "OFFGIL_LISTEN": server.address,
+        "OFFGIL_TLS_CERT": str(identity.cert),
+        "OFFGIL_TLS_KEY": str(identity.key),
+    }
+    assert run("health", OFFGIL_ADMIN=admin, **variables).returncode == 0
+    assert run("health", "--target", f"http://{admin}").returncode == 0
+    nobody = run("health", **variables)
+    assert nobody.returncode == 64
+    assert "--admin / OFFGIL_ADMIN" in nobody.stderr
+    server.sigterm()
+    wait_for(lambda: run("health", OFFGIL_ADMIN=admin, **variables).returncode == 1, "it drains")
+    draining = run("health", OFFGIL_ADMIN=admin, **variables)
+    assert f"http://{admin} is not serving: 503" in draining.stderr
+    server.sigkill()
+    server.wait()
+    absent = run("health", OFFGIL_ADMIN=admin, **variables)
+    assert absent.returncode == 1
+    assert "refused" in absent.stderr
 
 
 def test_the_socket_is_open_to_owner_and_group_only_and_goes_with_the_server(

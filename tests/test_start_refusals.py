@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from processes import PATIENCE, accepts, clean_environment, free_port, server_binary
-
-USAGE, UNAVAILABLE = 64, 69
+from processes import accepts, free_port
+from start_attempts import UNAVAILABLE, USAGE, run_app, run_server
 
 
 @pytest.fixture
@@ -20,25 +17,6 @@ def taken() -> Iterator[int]:
     """A port that somebody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener.getsockname()[1]
-
-
-def run_server(*flags: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    return run([str(server_binary()), *flags], variables)
-
-
-def run_app(*flags: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "offgil", "serve", *flags]
-    ran = run(command, variables)
-    assert "serves HTTP" not in ran.stdout
-    return ran
-
-
-def run(command: list[str], variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    environment = clean_environment(**variables)
-    ran = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=PATIENCE)
-    assert "Traceback" not in ran.stderr
-    assert "panicked" not in ran.stderr
-    return ran
 
 
 # === The server ===

@@ -64,9 +64,11 @@ class Compose:
 
     Attributes:
         folder: Where its docker-compose.yml is.
+        overrides: The names of files there that change it.
     """
 
     folder: Path = ROOT
+    overrides: tuple[str, ...] = ()
 
     def check_engine(self) -> None:
         """Fails unless a Docker engine and Compose can be used."""
@@ -122,8 +124,10 @@ class Compose:
         self._run("down", "--volumes", "--remove-orphans")
 
     def _run(self, *arguments: str, timeout: float = COMMAND_TIMEOUT) -> str:
-        file = str(self.folder / "docker-compose.yml")
-        return docker("compose", "-p", PROJECT, "-f", file, *arguments, timeout=timeout)
+        files: list[str] = []
+        for name in ("docker-compose.yml", *self.overrides):
+            files += ["-f", str(self.folder / name)]
+        return docker("compose", "-p", PROJECT, *files, *arguments, timeout=timeout)
 
 
 def inspect(name: str) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class BaseClient(Generic[ConnectionT]):
                 that went with others (see `batching`) has none. What it raises, the call raises.
 
         Raises:
-            ValueError: A timeout or the target is wrong.
+            ValueError: A timeout, the target or the token is wrong.
         """
         if target is None:
             settings = Settings.from_environ()

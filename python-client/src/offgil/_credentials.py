@@ -7,7 +7,7 @@ from pathlib import Path
 
 import grpc
 
-__all__ = ["TLSConfig", "read_token"]
+__all__ = ["TLSConfig", "check_token", "read_token"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +51,16 @@ class TLSConfig:
         return [("grpc.ssl_target_name_override", self.server_name)]
 
 
+def check_token(token: str) -> str:
+    """Returns a token, or raises `ValueError` if no header can carry it.
+
+    gRPC would refuse it with an error that shows it.
+    """
+    if not (token and all("!" <= character <= "~" for character in token)):
+        raise ValueError("the token must be visible ASCII characters")
+    return token
+
+
 def read_token(path: Path) -> str:
     """Returns the first token of a file as the server reads it: one a line, # for comments.
 
@@ -61,8 +71,11 @@ def read_token(path: Path) -> str:
         lines = path.read_text().splitlines()
     except OSError as fault:
         raise ValueError(f"{str(path)!r} cannot be read: {fault.strerror}") from fault
+    except UnicodeDecodeError:
+        # Its message and that of its cause would show what the file holds.
+        raise ValueError(f"{str(path)!r} is no text") from None
     for line in lines:
         token = line.strip()
         if token and not token.startswith("#"):
-            return token
+            return check_token(token)
     raise ValueError(f"{str(path)!r} holds no token")

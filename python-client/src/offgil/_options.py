@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field
 
 from offgil._cost import OnCost
-from offgil._credentials import TLSConfig
+from offgil._credentials import TLSConfig, check_token
 from offgil._proto.offgil.v1 import compute_pb2
 
 __all__ = ["MAX_MESSAGE_BYTES", "ClientOptions", "channel_arguments", "path_of"]
@@ -44,11 +44,13 @@ class ClientOptions:
     on_cost: OnCost | None = None
 
     def __post_init__(self) -> None:
-        """Refuses a timeout that is no positive finite number: every call has a deadline."""
+        """Refuses a timeout that is no positive finite number, and a token that cannot be sent."""
         for name in ("timeout", "connect_timeout"):
             seconds = getattr(self, name)
             if not (math.isfinite(seconds) and seconds > 0):
                 raise ValueError(f"{name} must be a positive number of seconds, got {seconds!r}")
+        if self.token is not None:
+            check_token(self.token)
 
     @property
     def sent_metadata(self) -> tuple[tuple[str, str], ...] | None:

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Write},
+    net::SocketAddr,
     process::ExitCode,
     time::Duration,
 };
@@ -46,9 +47,13 @@ pub fn main(catalogue: Catalogue) -> ExitCode {
     }
     match (Config::from_flags(&flags), &flags.subcommand) {
         (Ok(config), None) => serve(config, catalogue),
-        (Ok(config), Some(Subcommand::Health(health))) => {
-            check_health(&target_of(&config), health.wait)
-        }
+        (Ok(config), Some(Subcommand::Health(health))) => match target_of(&config) {
+            Ok(target) => check_health(&target, health.wait),
+            Err(fault) => {
+                complain(fault);
+                USAGE.into()
+            }
+        },
         (Err(faults), _) => {
             let lines = faults.iter().map(Fault::to_string);
             complain(&lines.collect::<Vec<_>>().join("\n"));
@@ -102,15 +107,30 @@ fn check_health(target: &str, wait: Duration) -> ExitCode {
     }
 }
 
-/// Returns the target of a server with this configuration, for a caller on the same machine.
-fn target_of(config: &Config) -> String {
-    match (&config.uds, config.listen) {
-        (Some(path), _) => format!("unix://{}", path.display()),
-        (None, Some(address)) if address.ip().is_unspecified() => {
-            format!("localhost:{}", address.port())
+/// Returns where a probe on the same machine asks a server with this configuration.
+///
+/// # Errors
+///
+/// That there is no such place: a probe has no certificates.
+fn target_of(config: &Config) -> Result<String, &'static str> {
+    match (&config.uds, config.listen, &config.tls, config.admin) {
+        (Some(path), ..) => Ok(format!("unix://{}", path.display())),
+        (None, Some(address), None, _) => Ok(on_this_machine(address)),
+        (None, Some(_), Some(_), Some(address)) => {
+            Ok(probe::admin_target(&on_this_machine(address)))
         }
-        (None, Some(address)) => address.to_string(),
-        (None, None) => unreachable!("a valid configuration listens somewhere"),
+        (None, Some(_), Some(_), None) => {
+            Err("health does not ask by TLS; give --admin / OFFGIL_ADMIN or --target")
+        }
+        (None, None, ..) => unreachable!("a valid configuration listens somewhere"),
+    }
+}
+
+fn on_this_machine(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        format!("localhost:{}", address.port())
+    } else {
+        address.to_string()
     }
 }
 
@@ -127,4 +147,33 @@ fn complain(message: &str) {
     // One write, so that no other process writes into the middle of it.
     let line = format!("offgil-server: {message}\n");
     let _ = io::stderr().write_all(line.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(arguments: &[&str]) -> Result<String, &'static str> {
+        let arguments = ["offgil-server"].iter().chain(arguments);
+        let flags = Flags::try_parse_from(arguments).expect("the flags exist");
+        target_of(&Config::from_flags(&flags).expect("valid"))
+    }
+
+    #[test]
+    fn probes_ask_where_no_certificate_is_needed() {
+        let tls = ["--tls-cert=c", "--tls-key=k", "--listen=0.0.0.0:5"];
+        let with = |flag| [&tls[..], &[flag]].concat();
+        let found = |target: &str| Ok(target.to_owned());
+        assert_eq!(target(&["--listen=127.0.0.1:5"]), found("127.0.0.1:5"));
+        assert_eq!(
+            target(&["--listen=0.0.0.0:5", "--allow-plaintext"]),
+            found("localhost:5")
+        );
+        assert_eq!(target(&with("--uds=/x")), found("unix:///x"));
+        assert_eq!(
+            target(&with("--admin=0.0.0.0:6")),
+            found("http://localhost:6")
+        );
+        assert!(target(&tls).expect_err("nobody to ask").contains("--admin"));
+    }
 }

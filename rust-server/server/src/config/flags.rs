@@ -136,8 +136,8 @@ pub enum Subcommand {
 /// The flags of `offgil-server health`.
 #[derive(Args, Clone, Debug)]
 pub struct Health {
-    /// The server: unix:///path, dns:///host:port or host:port. Default: the one that OFFGIL_UDS or
-    /// OFFGIL_LISTEN of this environment would start.
+    /// The server: unix:///path, dns:///host:port or host:port; or its admin address, http://host:port. Default: the
+    /// one that OFFGIL_UDS or OFFGIL_LISTEN of this environment would start; if it has TLS, its OFFGIL_ADMIN.
     #[arg(long, value_name = "TARGET")]
     pub target: Option<String>,
     /// Go on asking for this time.
