@@ -148,11 +148,24 @@ impl Holding {
     ///
     /// [`Error::OutOfMemory`] if they would go over the half for requests.
     pub fn take(&self, bytes: usize) -> Result<(), Error> {
+        self.take_if(bytes, self.of_request().saturating_add(bytes) <= SMALL)
+    }
+
+    /// Takes so many bytes more for a message that is not complete, which may never be: none of those that small calls
+    /// alone may have.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`] if they would go over.
+    pub fn take_unfinished(&self, bytes: usize) -> Result<(), Error> {
+        self.take_if(bytes, false)
+    }
+
+    fn take_if(&self, bytes: usize, is_small: bool) -> Result<(), Error> {
         let Inner {
             limit, requests, ..
         } = &*self.budget.0;
         let half = limit / 2;
-        let is_small = self.of_request().saturating_add(bytes) <= SMALL;
         let most = if is_small {
             half
         } else {

@@ -15,6 +15,7 @@
 //! | [`admission`] | which jobs run, which wait, and which are refused |
 //! | [`executor`], [`parallel`] | where they run |
 //! | [`reload`] | what is read from files, and read again |
+//! | [`peer`] | one connection: what it calls, and what it does not read |
 //! | [`in_flight`] | what a stopping server waits for |
 //! | [`error`] | every error, and the one place that turns it into a gRPC status |
 //! | [`metrics`], [`admin`], [`spans`] | what an operator sees |
@@ -36,6 +37,7 @@ pub mod invocation;
 pub mod logging;
 pub mod metrics;
 pub mod parallel;
+pub mod peer;
 pub mod proto;
 pub mod reload;
 pub mod server;

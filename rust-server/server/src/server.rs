@@ -159,6 +159,7 @@ impl Server {
         let options = Options {
             max_connections: self.config.max_connections,
             max_connection_age: self.config.max_connection_age,
+            budget: budget.clone(),
             tls: self.tls.clone(),
             uds_users: self.config.uds_users.clone(),
         };

@@ -15,11 +15,12 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::{budget::SMALL, call::Call, error::Error};
+use crate::{call::Call, error::Error};
 
 const PREFIX: usize = 5;
-/// The first bytes that a message takes from the budget; then as many again as it has, for a piece that arrives.
-const FIRST_SHARE: usize = SMALL;
+/// The first bytes that a message takes from the budget, which is what its stream costs besides; then as many again as
+/// it has, for a piece that arrives.
+const FIRST_SHARE: usize = 16 * 1024;
 /// Shorter pieces are copied together: each may hold on to a buffer much longer than itself.
 const SHORT_PIECE: usize = 4096;
 /// So many bytes have to arrive of an unfinished message in each period.
@@ -131,9 +132,8 @@ impl<B> Intake<B> {
             self.held.push(piece);
             let total = self.held.bytes + self.scanner.remaining;
             let wanted = self.held.share(total);
-            self.call
-                .holding()
-                .take(wanted.saturating_sub(self.held.taken))?;
+            let more = wanted.saturating_sub(self.held.taken);
+            self.call.holding().take_unfinished(more)?;
             self.held.taken = wanted;
         }
         Ok(None)
@@ -146,7 +146,7 @@ impl<B> Intake<B> {
         }
         let budget = self.call.holding().budget();
         loop {
-            let period = if self.held.bytes > SMALL && budget.is_short() {
+            let period = if budget.is_short() {
                 PERIOD_IF_SHORT
             } else {
                 self.limits.upload_timeout

@@ -22,6 +22,7 @@ use crate::{
     error,
     in_flight::InFlight,
     metrics::Metrics,
+    peer::Peer,
     spans::Spans,
 };
 
@@ -106,7 +107,8 @@ impl Edge {
         };
         let mut request = request.map(|body| Intake::new(call.clone(), body, *limits));
         request.extensions_mut().insert(call.clone());
-        let observation = Observation::begin(call.clone(), parent, &self);
+        let peer = request.extensions().get::<Arc<Peer>>().cloned();
+        let observation = Observation::begin(call.clone(), peer.as_ref(), parent, &self);
 
         let answer = match authenticated {
             Err(error) => Err(error),

@@ -21,16 +21,20 @@ use opentelemetry::Context;
 
 use super::{Edge, EdgeParts};
 use crate::{
+    budget::SMALL,
     call::{Call, Stage},
     error,
     in_flight::Flight,
     metrics::NO_STATUS,
+    peer::{Delivery, Peer, PeerCall},
 };
 
 /// `grpc-status` of a call that succeeded.
 const OK: i32 = 0;
 /// `grpc-status` of a call whose caller left before its end.
 const CANCELLED: i32 = 1;
+/// A call that succeeds in less than this is tiny.
+const TINY: Duration = Duration::from_millis(1);
 /// Services whose calls may stay open for as long as their connection, and carry no work.
 const ATTENDANT: [&str; 2] = ["grpc.health.", "grpc.reflection."];
 
@@ -43,6 +47,7 @@ struct Ending {
     call: Call,
     /// Nothing for a call that drain need not wait for.
     _flight: Option<Flight>,
+    of_peer: Option<PeerCall>,
     code: AtomicI32,
     /// The span of its caller, if this call is to have one too.
     parent: Option<Context>,
@@ -60,17 +65,28 @@ struct Piece {
 pub struct Observed<B> {
     body: B,
     observation: Observation,
+    /// Set once the answer turns out to be large.
+    delivery: Option<Arc<Delivery>>,
+    has_begun: bool,
 }
 
 // === impl Observation ===
 
 impl Observation {
     /// Begins to observe a call.
-    pub fn begin(call: Call, parent: Option<Context>, edge: &Edge) -> Self {
+    ///
+    /// Those that carry no work count neither as in flight nor as calls of their peer.
+    pub fn begin(
+        call: Call,
+        peer: Option<&Arc<Peer>>,
+        parent: Option<Context>,
+        edge: &Edge,
+    ) -> Self {
         let is_attendant = ATTENDANT.iter().any(|name| call.method().starts_with(name));
         Self(Arc::new(Ending {
             call,
             _flight: (!is_attendant).then(|| edge.0.parts.in_flight.begin()),
+            of_peer: peer.filter(|_| !is_attendant).map(Peer::call),
             code: AtomicI32::new(NO_STATUS),
             parent,
             edge: edge.clone(),
@@ -112,10 +128,15 @@ impl Drop for Ending {
         }
         if took >= *slow_call {
             log_slow(&self.call, code, took);
-        } else if let Some(skipped) = self.edge.0.sampler.sample(code == OK, took) {
+        } else if let Some(skipped) = self.edge.0.sampler.sample(is_common(code, took)) {
             log(&self.call, code, took, skipped);
         }
     }
+}
+
+/// Returns whether there may be very many calls like this.
+fn is_common(code: i32, took: Duration) -> bool {
+    code == CANCELLED || (code == OK && took < TINY)
 }
 
 fn log(call: &Call, code: i32, took: Duration, skipped: u64) {
@@ -167,7 +188,27 @@ impl AsRef<[u8]> for Piece {
 impl<B> Observed<B> {
     /// Observes the call that `body` answers.
     pub fn new(body: B, observation: Observation) -> Self {
-        Self { body, observation }
+        Self {
+            body,
+            observation,
+            delivery: None,
+            has_begun: false,
+        }
+    }
+}
+
+impl<B> Observed<B> {
+    /// Notes that the connection takes so many bytes of the answer.
+    fn note_progress(&mut self, bytes: usize) {
+        match &self.delivery {
+            Some(delivery) => delivery.moves(),
+            // More may follow, or the peer may not take even these.
+            None if self.has_begun || bytes > SMALL => {
+                let of_peer = self.observation.0.of_peer.as_ref();
+                self.delivery = of_peer.map(|call| call.peer().deliver());
+            }
+            None => self.has_begun = true,
+        }
     }
 }
 
@@ -183,6 +224,9 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Observed<B> {
         let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
         Poll::Ready(frame.map(|frame| {
             let mut frame = frame?;
+            if let Some(data) = frame.data_ref() {
+                this.note_progress(data.len());
+            }
             if let Some(trailers) = frame.trailers_mut() {
                 this.observation.end_with(trailers);
             }

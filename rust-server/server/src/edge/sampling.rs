@@ -1,12 +1,10 @@
-//! Spares the log the lines of tiny calls when there are very many of them.
+//! Spares the log the lines of tiny calls, and of those that were broken off, when there are very many of them.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-/// A call that succeeds in less than this is tiny.
-const TINY: Duration = Duration::from_millis(1);
 /// Lines of tiny calls in one second.
 const LINES_PER_SECOND: u64 = 1000;
 
@@ -36,12 +34,11 @@ impl Default for Sampler {
 }
 
 impl Sampler {
-    /// Decides whether a call has a line, by what became of it and how long it took; returns how many tiny calls
-    /// before it had none.
+    /// Decides whether a call has a line; returns how many before it had none. All but `common` calls have one.
     ///
     /// Calls that end at the turn of a second may have a few lines more.
-    pub fn sample(&self, succeeded: bool, took: Duration) -> Option<u64> {
-        if succeeded && took < TINY {
+    pub fn sample(&self, common: bool) -> Option<u64> {
+        if common {
             let second = self.began.elapsed().as_secs();
             if self.second.swap(second, Ordering::Relaxed) != second {
                 self.lines.store(0, Ordering::Relaxed);
@@ -62,14 +59,14 @@ mod tests {
     #[test]
     fn leaves_out_tiny_calls_alone_and_says_how_many() {
         let sampler = Sampler::default();
-        let tiny = || sampler.sample(true, Duration::ZERO);
+        let tiny = || sampler.sample(true);
         let shown = (0..10 * LINES_PER_SECOND).filter_map(|_| tiny()).count() as u64;
         // The loop may run into the next seconds.
         assert!((LINES_PER_SECOND..10 * LINES_PER_SECOND).contains(&shown));
-        let skipped = sampler.sample(false, Duration::ZERO);
+        let skipped = sampler.sample(false);
         assert!(
             skipped.is_some_and(|skipped| skipped > 0 && skipped <= 10 * LINES_PER_SECOND - shown)
         );
-        assert_eq!(sampler.sample(true, TINY), Some(0));
+        assert_eq!(sampler.sample(false), Some(0));
     }
 }

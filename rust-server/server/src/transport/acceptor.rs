@@ -17,7 +17,7 @@ use super::{
     Listeners, Tls, connection, delivery::Delivering, descriptors, listeners::SocketFile,
     peers::Peers, preface,
 };
-use crate::in_flight::InFlight;
+use crate::{budget::Budget, in_flight::InFlight, peer::Peer};
 
 /// The first pause after the system refused to accept (out of descriptors or memory), doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
@@ -26,9 +26,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const AGE_SPREAD: u32 = 5;
 /// So many connections over the limit are accepted, each while another is asked to leave; more wait in the system's
 /// backlog.
-const GUESTS: usize = 16;
-/// Time for a connection to leave that was asked to, if it has no call in flight.
-const LEAVING: Duration = Duration::from_secs(1);
+const GUESTS: usize = 32;
+/// Time for a connection to leave that was asked to, once it has no call in flight.
+const LEAVING: Duration = Duration::from_millis(250);
+/// Time between two looks at answers that are not read.
+const LOOK: Duration = Duration::from_secs(1);
+/// So long an answer may rest while memory is short.
+const UNREAD: Duration = Duration::from_secs(5);
 
 /// What holds for connections.
 #[derive(Clone, Debug)]
@@ -37,6 +41,8 @@ pub struct Options {
     pub max_connections: usize,
     /// When a TCP connection is closed gracefully.
     pub max_connection_age: Option<Duration>,
+    /// What answers that are not read must not hold while it is short.
+    pub budget: Budget,
     /// Encrypts TCP connections.
     pub tls: Option<Arc<Tls>>,
     /// The users whose processes may connect to the Unix socket; all that its file lets in if there are none.
@@ -202,12 +208,13 @@ where
         let (handler, mut draining) = (self.handler.clone(), self.draining.subscribe());
         let (in_flight, lingering) = (self.in_flight.clone(), self.lingering.clone());
         let (open, peer) = (self.open.begin(), self.peers.welcome());
+        let budget = self.options.budget.clone();
         self.connections.spawn(async move {
             let _open = open;
             let prefaced = async { preface::read(ready.await?).await };
             let prefaced = tokio::select! {
                 prefaced = prefaced => prefaced,
-                () = peer.is_dismissed() => return,
+                () = peer.dismissed() => return,
             };
             let stream = match prefaced {
                 Ok(stream) => stream,
@@ -216,25 +223,50 @@ where
                     return;
                 }
             };
-            let (stream, returned) = Delivering::new(stream, in_flight, Arc::clone(&peer));
-            let mut dismissed = false;
+            let (stream, returned) = Delivering::new(stream, in_flight);
             let enough = async {
                 tokio::select! {
                     () = old(age) => {}
-                    () = peer.is_dismissed() => dismissed = true,
+                    () = peer.dismissed() => {}
                     // An error means that the acceptor has gone, which is the end too.
                     _ = draining.wait_for(|draining| *draining) => {}
                 }
             };
-            if connection::serve(stream, handler, enough).await {
-                let linger = returned.linger(&lingering);
-                if dismissed {
-                    let _ = tokio::time::timeout(LEAVING, linger).await;
-                } else {
-                    linger.await;
+            let served = async {
+                let of_peer = Arc::clone(&peer);
+                let handler = move |mut request: Request<Incoming>| {
+                    request.extensions_mut().insert(Arc::clone(&of_peer));
+                    handler(request)
+                };
+                if connection::serve(stream, handler, enough).await {
+                    returned.linger(&lingering).await;
+                }
+            };
+            tokio::select! {
+                () = served => {}
+                () = has_left(&peer) => {}
+                () = hoards(&peer, &budget) => {
+                    tracing::warn!("a peer that does not read its answers was left: memory is short");
                 }
             }
         });
+    }
+}
+
+/// Waits until a peer that was asked to leave has had the time for it.
+async fn has_left(peer: &Peer) {
+    peer.dismissed().await;
+    peer.rests().await;
+    tokio::time::sleep(LEAVING).await;
+}
+
+/// Waits until a peer leaves answers unread while memory is short.
+async fn hoards(peer: &Peer, budget: &Budget) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        if budget.is_short() && peer.leaves_unread(UNREAD) {
+            return;
+        }
     }
 }
 

@@ -19,8 +19,9 @@ const MAX_LOCAL_ERROR_RESET_STREAMS: usize = 1024;
 const MAX_HEADER_LIST_SIZE: u32 = 16 * 1024;
 /// Bytes that one call may send before they are read.
 const STREAM_WINDOW: u32 = 1 << 20;
-/// Bytes that all calls may send before they are read: sixteen slow calls do not stop the others.
-const CONNECTION_WINDOW: u32 = 16 << 20;
+/// Bytes that all calls may send before they are read. They are beyond the memory budget, so there are not many more
+/// than for one call.
+const CONNECTION_WINDOW: u32 = 4 << 20;
 /// Bytes of one frame.
 const MAX_FRAME_SIZE: u32 = 256 * 1024;
 /// Bytes of a response that are queued before the next piece is asked for.

@@ -7,7 +7,6 @@
 use std::{
     io::{self, IoSlice},
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -17,7 +16,6 @@ use tokio::{
     sync::oneshot,
 };
 
-use super::peers::Peer;
 use crate::in_flight::{Flight, InFlight};
 
 /// How long a peer may take to read its last answers once they have been handed to the system.
@@ -31,7 +29,6 @@ pub(super) struct Delivering<S> {
     back: Option<oneshot::Sender<S>>,
     in_flight: InFlight,
     blocked: Option<Flight>,
-    peer: Arc<Peer>,
 }
 
 /// A stream that is used for the last time.
@@ -41,14 +38,13 @@ pub(super) struct Returned<S>(oneshot::Receiver<S>);
 // === impl Delivering ===
 
 impl<S> Delivering<S> {
-    pub(super) fn new(stream: S, in_flight: InFlight, peer: Arc<Peer>) -> (Self, Returned<S>) {
+    pub(super) fn new(stream: S, in_flight: InFlight) -> (Self, Returned<S>) {
         let (back, returned) = oneshot::channel();
         let delivering = Self {
             stream: Some(stream),
             back: Some(back),
             in_flight,
             blocked: None,
-            peer,
         };
         (delivering, Returned(returned))
     }
@@ -89,11 +85,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Delivering<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let read = Pin::new(self.stream()).poll_read(cx, buffer);
-        if read.is_ready() {
-            self.peer.hear();
-        }
-        read
+        Pin::new(self.stream()).poll_read(cx, buffer)
     }
 }
 

@@ -1,29 +1,17 @@
-//! The peers that are connected, and the one of them that has rested for longest.
+//! The peers that are connected, and the one of them that loses least if it has to leave.
 
 use std::{
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Weak},
     time::Instant,
 };
 
-use tokio::sync::Notify;
+use crate::peer::Peer;
 
 /// The peers of a server.
 #[derive(Debug)]
 pub(super) struct Peers {
     began: Instant,
     known: Vec<Weak<Peer>>,
-}
-
-/// One peer.
-#[derive(Debug)]
-pub(super) struct Peer {
-    began: Instant,
-    /// When it last sent something, in milliseconds since the beginning.
-    heard: AtomicU64,
-    leave: Notify,
 }
 
 // === impl Peers ===
@@ -43,44 +31,21 @@ impl Peers {
         if self.known.len() == self.known.capacity() {
             self.known.retain(|peer| peer.strong_count() > 0);
         }
-        let peer = Arc::new(Peer {
-            began: self.began,
-            heard: AtomicU64::new(0),
-            leave: Notify::new(),
-        });
-        peer.hear();
+        let peer = Arc::new(Peer::new(self.began));
         self.known.push(Arc::downgrade(&peer));
         peer
     }
 
-    /// Asks the peer to leave that has sent nothing for longest; it is asked once.
+    /// Asks a peer to leave: one that has never called, else the one that has not called for longest. It is asked once.
     pub(super) fn dismiss_one(&mut self) {
         self.known.retain(|peer| peer.strong_count() > 0);
         let peers = self.known.iter().enumerate();
-        let heard = peers.filter_map(|(index, peer)| {
-            let heard = peer.upgrade()?.heard.load(Ordering::Relaxed);
-            Some((heard, index))
-        });
-        if let Some((_, index)) = heard.min()
+        let standing = peers.filter_map(|(index, peer)| Some((peer.upgrade()?.standing(), index)));
+        if let Some((_, index)) = standing.min()
             && let Some(peer) = self.known.swap_remove(index).upgrade()
         {
-            peer.leave.notify_one();
+            peer.dismiss();
         }
-    }
-}
-
-// === impl Peer ===
-
-impl Peer {
-    /// Notes that it has sent something.
-    pub(super) fn hear(&self) {
-        let now = self.began.elapsed().as_millis() as u64;
-        self.heard.store(now, Ordering::Relaxed);
-    }
-
-    /// Waits until it is to leave.
-    pub(super) async fn is_dismissed(&self) {
-        self.leave.notified().await;
     }
 }
 
@@ -92,19 +57,22 @@ mod tests {
 
     use super::*;
 
+    fn is_dismissed(peer: &Peer) -> bool {
+        peer.dismissed().now_or_never().is_some()
+    }
+
     #[test]
-    fn dismisses_the_one_that_has_rested_for_longest() {
+    fn dismisses_who_has_never_called_and_then_who_has_rested_for_longest() {
         let mut peers = Peers::default();
-        let (first, second, third) = (peers.welcome(), peers.welcome(), peers.welcome());
+        let (first, second, silent) = (peers.welcome(), peers.welcome(), peers.welcome());
+        drop(second.call());
         std::thread::sleep(Duration::from_millis(3));
-        first.hear();
-        third.hear();
+        drop(first.call());
         peers.dismiss_one();
-        assert!(second.is_dismissed().now_or_never().is_some());
+        assert!(is_dismissed(&silent) && !is_dismissed(&second));
+        peers.dismiss_one();
+        assert!(is_dismissed(&second) && !is_dismissed(&first));
         drop(first);
         peers.dismiss_one();
-        assert!(third.is_dismissed().now_or_never().is_some());
-        peers.dismiss_one();
-        assert!(second.is_dismissed().now_or_never().is_none());
     }
 }

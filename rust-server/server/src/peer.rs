@@ -1,0 +1,191 @@
+//! What is known of one connection while it is open: what it calls, and what it does not read.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::in_flight::{Flight, InFlight};
+
+/// One peer. Travels in the extensions of its requests.
+#[derive(Debug)]
+pub struct Peer {
+    began: Instant,
+    calls: InFlight,
+    called: AtomicUsize,
+    /// When it last began or ended a call, in milliseconds since the beginning.
+    active: AtomicU64,
+    deliveries: Mutex<Vec<Weak<Delivery>>>,
+    leave: CancellationToken,
+}
+
+/// A call of a peer, until it is dropped.
+#[derive(Debug)]
+pub struct PeerCall {
+    peer: Arc<Peer>,
+    _flight: Flight,
+}
+
+/// A large answer on its way to a peer.
+#[derive(Debug)]
+pub struct Delivery {
+    began: Instant,
+    /// When the connection last took a piece of it, in milliseconds since the beginning.
+    moved: AtomicU64,
+}
+
+/// How much a peer would lose if its connection were closed: the least goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Standing {
+    calls_now: bool,
+    has_called: bool,
+    active: u64,
+}
+
+// === impl Peer ===
+
+impl Peer {
+    /// Returns a peer that has just come, by the clock of all peers.
+    pub fn new(began: Instant) -> Self {
+        Self {
+            began,
+            calls: InFlight::default(),
+            called: AtomicUsize::new(0),
+            active: AtomicU64::new(millis(began.elapsed())),
+            deliveries: Mutex::default(),
+            leave: CancellationToken::new(),
+        }
+    }
+
+    /// Begins a call.
+    pub fn call(self: &Arc<Self>) -> PeerCall {
+        self.called.fetch_add(1, Ordering::Relaxed);
+        self.note_activity();
+        PeerCall {
+            peer: Arc::clone(self),
+            _flight: self.calls.begin(),
+        }
+    }
+
+    /// Begins to deliver a large answer.
+    pub fn deliver(&self) -> Arc<Delivery> {
+        let delivery = Arc::new(Delivery {
+            began: self.began,
+            moved: AtomicU64::new(millis(self.began.elapsed())),
+        });
+        let mut deliveries = self.deliveries();
+        if deliveries.len() == deliveries.capacity() {
+            deliveries.retain(|known| known.strong_count() > 0);
+        }
+        deliveries.push(Arc::downgrade(&delivery));
+        delivery
+    }
+
+    /// Returns whether an answer has not moved for so long.
+    pub fn leaves_unread(&self, patience: Duration) -> bool {
+        let now = millis(self.began.elapsed());
+        let rests = |known: &Weak<Delivery>| {
+            let moved = known.upgrade()?.moved.load(Ordering::Relaxed);
+            Some(now.saturating_sub(moved) > millis(patience))
+        };
+        self.deliveries()
+            .iter()
+            .any(|known| rests(known).unwrap_or(false))
+    }
+
+    /// Returns what it would lose.
+    pub fn standing(&self) -> Standing {
+        Standing {
+            calls_now: self.calls.count() > 0,
+            has_called: self.called.load(Ordering::Relaxed) > 0,
+            active: self.active.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Asks the peer to leave.
+    pub fn dismiss(&self) {
+        self.leave.cancel();
+    }
+
+    /// Waits until it is to leave.
+    pub async fn dismissed(&self) {
+        self.leave.cancelled().await;
+    }
+
+    /// Waits until it has no call any more.
+    pub async fn rests(&self) {
+        self.calls.none().await;
+    }
+
+    fn note_activity(&self) {
+        let now = millis(self.began.elapsed());
+        self.active.store(now, Ordering::Relaxed);
+    }
+
+    fn deliveries(&self) -> std::sync::MutexGuard<'_, Vec<Weak<Delivery>>> {
+        self.deliveries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl PeerCall ===
+
+impl PeerCall {
+    /// Returns the peer whose call it is.
+    pub fn peer(&self) -> &Peer {
+        &self.peer
+    }
+}
+
+impl Drop for PeerCall {
+    fn drop(&mut self) {
+        self.peer.note_activity();
+    }
+}
+
+// === impl Delivery ===
+
+impl Delivery {
+    /// Notes that a piece was taken.
+    pub fn moves(&self) {
+        let now = millis(self.began.elapsed());
+        self.moved.store(now, Ordering::Relaxed);
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_that_call_stand_above_those_that_have_and_those_that_never_did() {
+        let peer = || Arc::new(Peer::new(Instant::now()));
+        let (silent, former, busy) = (peer(), peer(), peer());
+        drop(former.call());
+        let _call = busy.call();
+        assert!(silent.standing() < former.standing());
+        assert!(former.standing() < busy.standing());
+    }
+
+    #[test]
+    fn knows_the_answers_that_are_not_read() {
+        let peer = Peer::new(Instant::now());
+        let (moving, resting) = (peer.deliver(), peer.deliver());
+        std::thread::sleep(Duration::from_millis(30));
+        moving.moves();
+        let patience = Duration::from_millis(15);
+        assert!(peer.leaves_unread(patience));
+        drop(resting);
+        assert!(!peer.leaves_unread(patience));
+    }
+}
