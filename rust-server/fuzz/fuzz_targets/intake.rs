@@ -28,7 +28,7 @@ use tokio::runtime::{Builder, Runtime};
 const PREFIX: usize = 5;
 /// Of the sizes that an input has two bytes for.
 const SCALE: usize = 16;
-const LONGEST_BODY: usize = 1 << 20;
+const LONGEST_BODY: usize = 1 << 18;
 /// For the longest body, and as much again that is taken ahead of it.
 const AMPLE: usize = 8 * LONGEST_BODY;
 

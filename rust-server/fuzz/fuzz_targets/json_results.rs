@@ -21,7 +21,7 @@ const ELEMENTS: [ElementType; 6] = [
     ElementType::Float64,
 ];
 /// So many elements are written side by side.
-const MANY: usize = 70_000;
+const MANY: usize = 40_000;
 
 /// Kernels with a vector and a matrix of each type.
 static SPECS: LazyLock<Vec<&KernelSpec>> = LazyLock::new(|| {

@@ -125,7 +125,8 @@ fn messages(mut bytes: Bytes) -> Vec<Bytes> {
     while bytes.has_remaining() {
         assert_eq!(bytes.get_u8(), 0, "it is not compressed");
         let length = bytes.get_u32() as usize;
-        messages.push(bytes.split_to(length));
+        // A copy: the call goes on holding what its own bytes are in.
+        messages.push(Bytes::copy_from_slice(&bytes.split_to(length)));
     }
     messages
 }
