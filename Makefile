@@ -12,10 +12,14 @@ CARGO := cd rust-server && cargo
 SERVER := $(CURDIR)/rust-server/target/release/offgil-server
 TOOLS := $(CURDIR)/rust-server/target/tools
 CARGO_DENY_VERSION := 0.20.2
+CARGO_FUZZ_VERSION := 0.13.2
 OHA_VERSION := 1.16.0
 SOAK_MINUTES ?= 30
 NATIVE := $(CURDIR)/tests/benchmarks/native
 NATIVE_TARGET := $(CURDIR)/rust-server/target/benchmarks
+FUZZ := $(CURDIR)/rust-server/fuzz
+FUZZ_TARGETS := $(sort $(basename $(notdir $(wildcard $(FUZZ)/fuzz_targets/*.rs))))
+FUZZ_SECONDS ?= 600
 PYTHON_SOURCES := python-client tests
 
 export OFFGIL_SERVER_BIN = $(SERVER)
@@ -23,7 +27,7 @@ export BENCH_OHA = $(TOOLS)/bin/oha
 
 .DEFAULT_GOAL := help
 .PHONY: help setup server run test test-rust test-python test-black-box test-faults soak bench bench-quick bench-peers \
-	bench-kernels check check-rust check-deny \
+	bench-kernels fuzz fuzz-quick check check-rust check-deny \
 	check-python check-proto proto lock dist test-compose \
 	test-new-project clean
 
@@ -89,11 +93,28 @@ $(TOOLS)/bin/oha:
 bench-kernels: server $(BENCH)/.ready ## Print the times of the kernels beside NumPy, SciPy, numexpr, Numba, Polars and SymPy
 	cd tests && $(CURDIR)/$(BENCH)/bin/python -m benchmarks.kernels $(BENCH_FLAGS)
 
+fuzz: $(TOOLS)/bin/cargo-fuzz ## Fuzz what parses bytes from outside, FUZZ_SECONDS for each target; needs a nightly toolchain
+	for target in $(FUZZ_TARGETS); do \
+		PATH="$(TOOLS)/bin:$$PATH" CARGO_TARGET_DIR=$(CURDIR)/rust-server/target/fuzz \
+			$(FUZZ)/run $$target $(FUZZ_SECONDS) || exit 1; done
+
+fuzz-quick: ## Fuzz for 10 seconds each; without a nightly toolchain, say so and do nothing
+	@if rustup toolchain list 2>/dev/null | grep -q '^nightly-[a-z]'; then \
+		$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=10; \
+	else echo "fuzz-quick: skipped, there is no nightly toolchain (rustup toolchain install nightly)"; fi
+
+$(TOOLS)/bin/cargo-fuzz:
+	# Not optimised, as cargo-deny.
+	CARGO_TARGET_DIR=$(TOOLS)/build CARGO_PROFILE_DEV_DEBUG=0 \
+		cargo install --quiet --debug --locked --root $(TOOLS) cargo-fuzz@$(CARGO_FUZZ_VERSION)
+	rm -rf $(TOOLS)/build
+
 check: check-rust check-deny check-python check-proto ## Check formats, lints, types, licences, and that generated code is fresh
 
 check-rust:
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --all --check --manifest-path $(NATIVE)/Cargo.toml
+	$(CARGO) fmt --check --manifest-path $(FUZZ)/Cargo.toml
 	@# Kernels are mathematics only: nothing of requests or runtimes in their tree.
 	@if (cd rust-server && cargo tree --locked --package offgil-kernels --edges normal --prefix none) | \
 		grep -E '^(tokio|tonic|prost|hyper|http)'; then echo "not for kernels"; exit 1; fi
@@ -147,4 +168,5 @@ test-new-project: $(VENV)/.ready ## Build and test the images of a project that 
 
 clean: ## Remove everything that was built
 	rm -rf $(VENV) $(TRITON) $(BENCH) dist rust-server/target python-client/.stubs-venv
+	rm -rf $(FUZZ)/artifacts $(FUZZ)/corpus
 	find python-client tests -name __pycache__ -type d -prune -exec rm -rf {} +

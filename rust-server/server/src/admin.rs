@@ -24,7 +24,7 @@ const MAX_CONNECTIONS: usize = 32;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time for a connection as a whole, so that peers that read slowly do not keep others out.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
-/// Pause after the system refused to accept.
+/// Pause after the system refused to accept or to bind.
 const PAUSE: Duration = Duration::from_millis(100);
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -41,22 +41,32 @@ pub trait Report: Send + Sync + 'static {
     fn metrics(&self) -> Result<String, String>;
 }
 
-/// An address that is bound, and not answered yet.
+/// The admin address, not answered yet.
 #[derive(Debug)]
-pub struct Admin(TcpListener);
+pub struct Admin {
+    address: SocketAddr,
+    /// Nothing while a predecessor has the address.
+    listener: Option<TcpListener>,
+}
 
 // === impl Admin ===
 
 impl Admin {
-    /// Binds an address.
+    /// Binds an address. A server that succeeds another waits until that one has left it.
     ///
     /// # Errors
     ///
     /// An error if the address is taken or not this machine's.
-    pub fn bind(address: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind(address)?;
-        listener.set_nonblocking(true)?;
-        Ok(Self(listener))
+    pub fn bind(address: SocketAddr, succeeds: bool) -> io::Result<Self> {
+        let listener = match bind(address) {
+            Ok(listener) => Some(listener),
+            Err(error) if succeeds && error.kind() == io::ErrorKind::AddrInUse => {
+                tracing::info!(%address, "the admin address is taken; it is waited for");
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(Self { address, listener })
     }
 
     /// Returns the address, with the port that the system chose if none was given.
@@ -65,7 +75,10 @@ impl Admin {
     ///
     /// An error of the system.
     pub fn address(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        match &self.listener {
+            Some(listener) => listener.local_addr(),
+            None => Ok(self.address),
+        }
     }
 
     /// Answers on a thread of its own until the process ends.
@@ -77,15 +90,36 @@ impl Admin {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let listener = {
-            let _inside = runtime.enter();
-            tokio::net::TcpListener::from_std(self.0)?
+        let serve = async move {
+            let listener = match self.listener {
+                Some(listener) => listener,
+                None => wait_for(self.address).await,
+            };
+            match tokio::net::TcpListener::from_std(listener) {
+                Ok(listener) => match serve(listener, Arc::new(report)).await {},
+                Err(error) => tracing::error!(%error, "the admin address cannot be served"),
+            }
         };
-        let serve = serve(listener, Arc::new(report));
         thread::Builder::new()
             .name("admin".into())
-            .spawn(move || match runtime.block_on(serve) {})?;
+            .spawn(move || runtime.block_on(serve))?;
         Ok(())
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Binds an address as soon as it is free.
+async fn wait_for(address: SocketAddr) -> TcpListener {
+    loop {
+        match bind(address) {
+            Ok(listener) => return listener,
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
     }
 }
 

@@ -93,7 +93,7 @@ impl Server {
         let tokens = config.token_file.clone().map(Tokens::read).transpose();
         let tokens = tokens.map_err(StartError::Credentials)?.map(Arc::new);
         let bind_admin =
-            |address| Admin::bind(address).map_err(|source| StartError::Admin { address, source });
+            |address| Admin::bind(address, config.exit_with_parent.is_some()).map_err(|source| StartError::Admin { address, source });
         let admin = config.admin.map(bind_admin).transpose()?;
         let admission = Admission::new(config.threads, config.max_queue_time);
         let executor = Executor::new(config.threads)?;
