@@ -120,8 +120,23 @@ def describe_ending(code: int) -> str:
     return f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
 
 
+def _environment() -> dict[str, str]:
+    # For an app alone, this variable says whom it trusts; for a server, that callers need a
+    # certificate, which makes no sense without one of its own.
+    kept = dict(os.environ)
+    if not kept.get("OFFGIL_TLS_CERT"):
+        kept.pop("OFFGIL_TLS_CA", None)
+    return kept
+
+
 def _popen(command: list[str], stderr: int | None = None) -> subprocess.Popen[bytes]:
     try:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=stderr, process_group=0)
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stderr=stderr,
+            process_group=0,
+            env=_environment(),
+        )
     except OSError as fault:
         raise SidecarError(f"cannot run {command[0]}: {fault.strerror or fault}") from fault

@@ -2,7 +2,7 @@
 //!
 //! A job that comes to a pool waits until a thread of it has nothing else to do, and a parallel job occupies all of
 //! them. So every lane has a pool of its own, and long jobs have two: what is to share the cores runs on different
-//! pools, and the system divides the time. Threads of long jobs come last there, those that serve connections first.
+//! pools, and the system divides the time. Threads of long jobs give way to all others there; see [`priority`].
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -22,11 +22,10 @@ use crate::{
     error::GivenUp,
 };
 
+mod priority;
+
 /// Pools of the lane of long jobs, so that two of them share the cores.
 const LONG_POOLS: usize = 2;
-/// The niceness of the threads of a lane (see `nice(1)`): each step is about a quarter more time for the others.
-const NICE_SHORT: i32 = 2;
-const NICE_LONG: i32 = 5;
 
 /// Runs jobs on the pools of their lanes.
 #[derive(Debug)]
@@ -67,13 +66,12 @@ impl Executor {
     /// An error if the system refuses the threads.
     pub fn new(threads: usize) -> Result<Self, ThreadPoolBuildError> {
         let pools = |lane: Lane| {
-            let (count, nice) = match lane {
-                Lane::Quick => (1, 0),
-                Lane::Short => (1, NICE_SHORT),
-                Lane::Long => (LONG_POOLS, NICE_LONG),
+            let count = match lane {
+                Lane::Quick | Lane::Short => 1,
+                Lane::Long => LONG_POOLS,
             };
             (0..count)
-                .map(|_| Pool::new(lane, threads, nice))
+                .map(|_| Pool::new(lane, threads))
                 .collect::<Result<_, _>>()
         };
         Ok(Self {
@@ -168,16 +166,13 @@ fn attempt<T>(context: &Context, job: impl FnOnce(&Context) -> T) -> Result<T, F
 // === impl Pool ===
 
 impl Pool {
-    fn new(lane: Lane, threads: usize, nice: i32) -> Result<Self, ThreadPoolBuildError> {
+    fn new(lane: Lane, threads: usize) -> Result<Self, ThreadPoolBuildError> {
         let pool = ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(move |index| format!("{}-{index}", lane.name()))
             .start_handler(move |_| {
-                // Of this thread alone, under Linux. Where it is refused, all are equal.
-                if nice > 0
-                    && let Err(error) = rustix::process::setpriority_process(None, nice)
-                {
-                    tracing::debug!(%error, "niceness not set");
+                if lane == Lane::Long {
+                    priority::give_way();
                 }
             })
             .build()?;

@@ -92,8 +92,10 @@ impl Server {
         let tls = tls.map_err(StartError::Credentials)?.map(Arc::new);
         let tokens = config.token_file.clone().map(Tokens::read).transpose();
         let tokens = tokens.map_err(StartError::Credentials)?.map(Arc::new);
-        let bind_admin =
-            |address| Admin::bind(address, config.exit_with_parent.is_some()).map_err(|source| StartError::Admin { address, source });
+        let bind_admin = |address| {
+            Admin::bind(address, config.exit_with_parent.is_some())
+                .map_err(|source| StartError::Admin { address, source })
+        };
         let admin = config.admin.map(bind_admin).transpose()?;
         let admission = Admission::new(config.threads, config.max_queue_time);
         let executor = Executor::new(config.threads)?;
