@@ -31,7 +31,7 @@ from processes import App, Process, Server, wait_for
 from raw_http import post, request
 
 from .load import Load
-from .observed import ObservedServer
+from .target import Target
 
 MIB = 1024 * 1024
 FAULT_EVERY = 15.0
@@ -136,7 +136,7 @@ def rss(steady: Server, app: App) -> dict[str, float]:
 
 def soak(minutes: float, folder: Path) -> bool:
     """Runs for so many minutes; returns whether all was well."""
-    steady = ObservedServer(folder)
+    steady = Target(folder)
     app = App(folder)
     replicas = [Server(folder) for _ in range(2)]
     for process in (steady, app, *replicas):

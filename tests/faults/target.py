@@ -8,22 +8,23 @@ from pathlib import Path
 import httpx
 import psutil
 
-from processes import PATIENCE, Server, free_port
+from admin import AdminServer
+from processes import PATIENCE
 
 MEGABYTE = 1e6
 
 
-class Target(Server):
-    """A server with an admin address."""
+class Target(AdminServer):
+    """A server that is asked for its metrics again and again, on one connection."""
 
     def __init__(self, folder: Path, *flags: str) -> None:
         """Describes a server with these flags."""
-        admin = f"127.0.0.1:{free_port()}"
-        super().__init__(folder, "--admin", admin, *flags)
-        self._operator = httpx.Client(base_url=f"http://{admin}", timeout=PATIENCE)
+        super().__init__(folder, *flags)
+        admin = f"http://127.0.0.1:{self.admin_port}"
+        self._operator = httpx.Client(base_url=admin, timeout=PATIENCE, trust_env=False)
 
     def metric(self, name: str, **labels: str) -> float:
-        """Returns the sum of a metric over all samples that have these labels."""
+        """Returns the sum of a metric over all samples that have these labels; quickly."""
         text = self._operator.get("/metrics").text
         samples = re.findall(rf"^{name}(?:\{{(.*)\}})? (\S+)$", text, re.MULTILINE)
         wanted = [f'{label}="{value}"' for label, value in labels.items()]
@@ -36,6 +37,15 @@ class Target(Server):
     def connections(self) -> float:
         """Returns how many connections are open."""
         return self.metric("offgil_connections")
+
+    def is_idle(self) -> bool:
+        """Returns whether no call, job, permit or byte is left."""
+        return not any(self.load().values())
+
+    def load(self) -> dict[str, float]:
+        """Returns what calls, jobs and bytes there are."""
+        names = ["in_flight", "running_jobs", "queued_jobs", "memory_budget_bytes"]
+        return {name: self.metric(f"offgil_{name}") for name in names}
 
     def memory(self) -> float:
         """Returns its resident memory, in megabytes."""

@@ -18,7 +18,7 @@ from conftest import Start
 from processes import App, clean_environment, wait_for
 from raw_http import post, request
 
-from .observed import ObservedServer
+from .target import Target
 
 DISCONNECTS = 1_000
 # The promise at p99, and what a busy machine may add to one of few measurements.
@@ -61,8 +61,8 @@ IN_BLOCKS = {"fft": 0.30, "linear_regression": 0.10, "matmul": 0.10}
 
 
 @pytest.fixture
-def server(start: Start[ObservedServer], tmp_path: Path) -> ObservedServer:
-    return start(ObservedServer(tmp_path))
+def server(start: Start[Target], tmp_path: Path) -> Target:
+    return start(Target(tmp_path))
 
 
 def busy_seconds(process: psutil.Process) -> float:
@@ -70,7 +70,7 @@ def busy_seconds(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
-async def test_every_kernel_of_the_catalogue_is_measured(server: ObservedServer) -> None:
+async def test_every_kernel_of_the_catalogue_is_measured(server: Target) -> None:
     async with AsyncClient(server.target) as client:
         names = {kernel.name for kernel in await client.list_kernels()}
     assert names - WORK.keys() == {"sum_squares"}, "its work takes nanoseconds"
@@ -78,7 +78,7 @@ async def test_every_kernel_of_the_catalogue_is_measured(server: ObservedServer)
 
 @pytest.mark.parametrize("kernel", WORK)
 async def test_the_cores_are_idle_soon_after_the_caller_has_left(
-    server: ObservedServer, kernel: str
+    server: Target, kernel: str
 ) -> None:
     delays = []
     async with AsyncClient(server.unix_target, batching=False, timeout=60) as client:
@@ -99,23 +99,23 @@ async def test_the_cores_are_idle_soon_after_the_caller_has_left(
     assert server.is_idle()
 
 
-def wait_until_running(server: ObservedServer, call: asyncio.Task[Any]) -> bool:
+def wait_until_running(server: Target, call: asyncio.Task[Any]) -> bool:
     while not call.done():
         if server.metric("offgil_running_jobs") > 0:
             return True
     return False
 
 
-def wait_until_idle(server: ObservedServer) -> None:
+def wait_until_idle(server: Target) -> None:
     end = time.monotonic() + 10
     while server.metric("offgil_running_jobs") > 0:
         assert time.monotonic() < end, "the job goes on"
 
 
 def test_a_thousand_disconnects_leave_nothing_behind(
-    start: Start[App], serve: Start[ObservedServer], tmp_path: Path
+    start: Start[App], serve: Start[Target], tmp_path: Path
 ) -> None:
-    server = serve(ObservedServer(tmp_path))
+    server = serve(Target(tmp_path))
     app = start(App(tmp_path, environment=clean_environment(OFFGIL_TARGET=server.unix_target)))
     body = b'{"rounds":999999,"numbers":[' + b",".join([b"1234567"] * 20_000) + b"]}"
     message = post("/process-numbers-rust", body)
@@ -144,11 +144,11 @@ def patience(count: int) -> Iterator[float]:
 
 
 async def test_what_waits_is_dropped_when_its_caller_leaves(
-    start: Start[ObservedServer], tmp_path: Path
+    start: Start[Target], tmp_path: Path
 ) -> None:
-    server = start(ObservedServer(tmp_path, "--threads", "1"))
-    arguments = WORK["monte_carlo_option"]
-    async with AsyncClient(server.target) as client:
+    server = start(Target(tmp_path, "--threads", "1"))
+    arguments = {**WORK["monte_carlo_option"], "paths": 100_000_000}
+    async with AsyncClient(server.target, batching=False) as client:
         calls = [
             asyncio.create_task(client.run("monte_carlo_option", **arguments)) for _ in range(5)
         ]
@@ -161,7 +161,7 @@ async def test_what_waits_is_dropped_when_its_caller_leaves(
         await asyncio.to_thread(wait_for, server.is_idle, "nothing is left")
 
 
-def test_a_port_that_is_only_connected_to_costs_nothing(server: ObservedServer) -> None:
+def test_a_port_that_is_only_connected_to_costs_nothing(server: Target) -> None:
     with socket.create_connection(("127.0.0.1", server.port)):
         wait_for(lambda: server.metric("offgil_connections") >= 1, "it is counted")
     wait_for(lambda: server.metric("offgil_connections") == 0, "it is gone")

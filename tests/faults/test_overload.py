@@ -19,7 +19,7 @@ from offgil import AsyncClient, Client
 from conftest import Start
 from processes import Server
 
-from .observed import ObservedServer
+from .target import Target
 
 MIB = 1024 * 1024
 # p99 of a tiny call beside bulk work, against its idle p99, or against this on a busy machine.
@@ -73,10 +73,8 @@ def p99(sorted_times: list[float]) -> float:
     return sorted_times[int(len(sorted_times) * 0.99)]
 
 
-def test_a_tiny_call_does_not_wait_for_bulk_work(
-    start: Start[ObservedServer], tmp_path: Path
-) -> None:
-    server = start(ObservedServer(tmp_path))
+def test_a_tiny_call_does_not_wait_for_bulk_work(start: Start[Target], tmp_path: Path) -> None:
+    server = start(Target(tmp_path))
     with Client(server.target) as client:
         latencies(client, 0.5)
         idle = latencies(client, 3)
@@ -113,9 +111,9 @@ async def test_two_long_jobs_share_the_cores(start: Start[Server], tmp_path: Pat
 
 
 async def test_the_refused_are_told_when_to_come_back_and_then_get_through(
-    start: Start[ObservedServer], tmp_path: Path
+    start: Start[Target], tmp_path: Path
 ) -> None:
-    server = start(ObservedServer(tmp_path, "--threads", "1", "--max-queue-time", "500ms"))
+    server = start(Target(tmp_path, "--threads", "1", "--max-queue-time", "500ms"))
     async with AsyncClient(server.target, batching=False, timeout=60) as client:
 
         async def run() -> float | None:
@@ -138,9 +136,9 @@ async def test_the_refused_are_told_when_to_come_back_and_then_get_through(
 
 
 async def test_what_cannot_end_before_its_deadline_is_refused_at_once(
-    start: Start[ObservedServer], tmp_path: Path
+    start: Start[Target], tmp_path: Path
 ) -> None:
-    server = start(ObservedServer(tmp_path, "--threads", "1"))
+    server = start(Target(tmp_path, "--threads", "1"))
     async with AsyncClient(server.target, batching=False) as client:
         await client.sum_squares(3, 4)
         short = client.with_options(timeout=0.5)
@@ -153,10 +151,10 @@ async def test_what_cannot_end_before_its_deadline_is_refused_at_once(
 
 
 async def test_honest_overload_stays_within_the_memory_budget(
-    start: Start[ObservedServer], tmp_path: Path
+    start: Start[Target], tmp_path: Path
 ) -> None:
     flags = ["--memory-budget", "128MiB", "--max-message-bytes", "32MiB"]
-    server = start(ObservedServer(tmp_path, *flags))
+    server = start(Target(tmp_path, *flags))
     numbers = np.arange(MIB)  # 8 MiB, and as much for each of its two results
     peak = 0.0
 

@@ -19,6 +19,8 @@ use crate::{
 
 /// Work that is done in less than this is not worth another thread.
 const TIME_OF_HANDING_OVER: Duration = Duration::from_micros(10);
+/// A number as text takes up to so many times the bytes that it has in memory.
+const TEXT_FACTOR: usize = 2;
 /// The longest name that an error repeats.
 const LONGEST_NAME: usize = 64;
 
@@ -54,8 +56,8 @@ pub struct Invocation<R, W> {
     pub has_read_for: Duration,
     /// How long writing the results takes on one core, about.
     pub cost_of_write: Duration,
-    /// How many bytes the results take once they are written, about, besides those that the kernel returns.
-    pub memory_of_write: usize,
+    /// Whether the results are written as text, which takes memory besides what the kernel returns.
+    pub text: bool,
     /// Reads the arguments, and what the answer is to look like.
     pub read: R,
     /// Writes the results, in the form that `read` found out.
@@ -134,7 +136,7 @@ impl Invoker {
             cost_of_read,
             has_read_for,
             cost_of_write,
-            memory_of_write,
+            text,
             read,
             write,
         } = invocation;
@@ -175,8 +177,10 @@ impl Invoker {
         let beyond = of_arguments
             .sum::<usize>()
             .saturating_sub(call.holding().of_request());
-        // Within the limit of a call, which a size holds.
-        let needed = memory as usize + memory_of_write + beyond;
+        // Within the limit of a call, which a `usize` holds.
+        let of_kernel = memory as usize;
+        let of_text = if text { TEXT_FACTOR * of_kernel } else { 0 };
+        let needed = of_kernel.saturating_add(of_text).saturating_add(beyond);
         call.holding().take_for_results(needed).await?;
         let job = move |context: &Context| {
             timing.queue += submitted.elapsed();

@@ -62,10 +62,10 @@ impl Peer {
         }
     }
 
-    /// Begins a call.
-    pub fn call(self: &Arc<Self>) -> PeerCall {
+    /// Notes a call that begins now.
+    pub fn call(self: &Arc<Self>, now: Instant) -> PeerCall {
         self.called.fetch_add(1, Ordering::Relaxed);
-        self.note_activity();
+        self.note_activity(now);
         PeerCall {
             peer: Arc::clone(self),
             _flight: self.calls.begin(),
@@ -122,9 +122,9 @@ impl Peer {
         self.calls.none().await;
     }
 
-    fn note_activity(&self) {
-        let now = millis(self.began.elapsed());
-        self.active.store(now, Ordering::Relaxed);
+    fn note_activity(&self, now: Instant) {
+        let since = now.saturating_duration_since(self.began);
+        self.active.store(millis(since), Ordering::Relaxed);
     }
 
     fn deliveries(&self) -> std::sync::MutexGuard<'_, Vec<Weak<Delivery>>> {
@@ -141,11 +141,10 @@ impl PeerCall {
     pub fn peer(&self) -> &Peer {
         &self.peer
     }
-}
 
-impl Drop for PeerCall {
-    fn drop(&mut self) {
-        self.peer.note_activity();
+    /// Notes that it ends now.
+    pub fn end(&self, now: Instant) {
+        self.peer.note_activity(now);
     }
 }
 
@@ -171,8 +170,8 @@ mod tests {
     fn those_that_call_stand_above_those_that_have_and_those_that_never_did() {
         let peer = || Arc::new(Peer::new(Instant::now()));
         let (silent, former, busy) = (peer(), peer(), peer());
-        drop(former.call());
-        let _call = busy.call();
+        drop(former.call(Instant::now()));
+        let _call = busy.call(Instant::now());
         assert!(silent.standing() < former.standing());
         assert!(former.standing() < busy.standing());
     }

@@ -40,6 +40,11 @@ use observation::{Observation, Observed};
 use panic_guard::Guarded;
 use sampling::Sampler;
 
+/// Services whose calls may stay open for as long as their connection, and carry no work.
+const ATTENDANT: [&str; 2] = ["grpc.health.", "grpc.reflection."];
+/// Bytes of the requests of their calls.
+const BUDGET_OF_ATTENDANTS: usize = 16 << 20;
+
 /// What every call passes on its way in and out. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Edge(Arc<Inner>);
@@ -47,6 +52,8 @@ pub struct Edge(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     parts: EdgeParts,
+    /// For calls that may stay open and carry no work, so that they hold nothing of what work needs.
+    of_attendants: Budget,
     sampler: Sampler,
 }
 
@@ -74,8 +81,10 @@ pub struct EdgeParts {
 impl Edge {
     /// Returns the edge of a server.
     pub fn new(parts: EdgeParts) -> Self {
+        let limit = BUDGET_OF_ATTENDANTS;
         Self(Arc::new(Inner {
             parts,
+            of_attendants: Budget::new(limit, Duration::ZERO),
             sampler: Sampler::default(),
         }))
     }
@@ -97,7 +106,13 @@ impl Edge {
             spans,
             ..
         } = &self.0.parts;
-        let call = Call::begin(request.uri().path(), request.headers(), budget);
+        let path = request.uri().path();
+        let budget = if is_attendant(path) {
+            &self.0.of_attendants
+        } else {
+            budget
+        };
+        let call = Call::begin(path, request.headers(), budget);
         let parent = spans
             .as_ref()
             .and_then(|spans| spans.parent(request.headers()));
@@ -132,4 +147,10 @@ impl Edge {
             Observed::new(WithDeadline::new(body, call.deadline()), observation)
         }))
     }
+}
+
+/// Returns whether a call of this path carries no work.
+fn is_attendant(path: &str) -> bool {
+    let method = path.trim_start_matches('/');
+    ATTENDANT.iter().any(|name| method.starts_with(name))
 }

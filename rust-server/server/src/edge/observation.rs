@@ -11,7 +11,7 @@ use std::{
         atomic::{AtomicI32, Ordering},
     },
     task::{Poll, ready},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -19,7 +19,7 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use opentelemetry::Context;
 
-use super::{Edge, EdgeParts};
+use super::{Edge, EdgeParts, is_attendant};
 use crate::{
     budget::SMALL,
     call::{Call, Stage},
@@ -35,8 +35,6 @@ const OK: i32 = 0;
 const CANCELLED: i32 = 1;
 /// A call that succeeds in less than this is tiny.
 const TINY: Duration = Duration::from_millis(1);
-/// Services whose calls may stay open for as long as their connection, and carry no work.
-const ATTENDANT: [&str; 2] = ["grpc.health.", "grpc.reflection."];
 
 /// A call in flight; its end, however it comes, is logged and counted.
 #[derive(Clone, Debug)]
@@ -82,11 +80,14 @@ impl Observation {
         parent: Option<Context>,
         edge: &Edge,
     ) -> Self {
-        let is_attendant = ATTENDANT.iter().any(|name| call.method().starts_with(name));
+        let is_attendant = is_attendant(call.method());
+        let of_peer = peer
+            .filter(|_| !is_attendant)
+            .map(|peer| peer.call(call.started()));
         Self(Arc::new(Ending {
             call,
             _flight: (!is_attendant).then(|| edge.0.parts.in_flight.begin()),
-            of_peer: peer.filter(|_| !is_attendant).map(Peer::call),
+            of_peer,
             code: AtomicI32::new(NO_STATUS),
             parent,
             edge: edge.clone(),
@@ -115,7 +116,11 @@ impl Drop for Ending {
             NO_STATUS => CANCELLED,
             code => code,
         };
-        let took = self.call.started().elapsed();
+        let now = Instant::now();
+        let took = now - self.call.started();
+        if let Some(of_peer) = &self.of_peer {
+            of_peer.end(now);
+        }
         let EdgeParts {
             metrics,
             spans,
@@ -128,7 +133,7 @@ impl Drop for Ending {
         }
         if took >= *slow_call {
             log_slow(&self.call, code, took);
-        } else if let Some(skipped) = self.edge.0.sampler.sample(is_common(code, took)) {
+        } else if let Some(skipped) = self.edge.0.sampler.sample(is_common(code, took), now) {
             log(&self.call, code, took, skipped);
         }
     }

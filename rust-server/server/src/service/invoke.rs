@@ -34,7 +34,7 @@ pub(super) async fn answer(
         cost_of_read: cost_of_bytes(size),
         has_read_for: Duration::ZERO,
         cost_of_write: cost_of_bytes(size),
-        memory_of_write: 0,
+        text: false,
         read: move || Ok((Arguments::bind(spec, arrays::read(request.arguments)?)?, ())),
         write: move |results, ()| {
             let named = spec.results.iter().zip(results);
@@ -61,7 +61,7 @@ pub(super) async fn answer_struct(
         cost_of_read: cost_of_text(size) * STRUCT_FACTOR,
         has_read_for: Duration::ZERO,
         cost_of_write: cost_of_text(size) * STRUCT_FACTOR,
-        memory_of_write: size,
+        text: true,
         read: move || {
             let text = structs::to_json(arguments);
             Ok((json::read_arguments(spec, &text, Strictness::DIGITS)?, ()))

@@ -152,7 +152,7 @@ impl Incoming {
             cost_of_read: cost_of_text(self.reader.unread()),
             has_read_for: self.has_read_for,
             cost_of_write: cost_of_text(self.length),
-            memory_of_write: self.length,
+            text: true,
             read: move || Ok((self.reader.finish()?, ())),
             write: move |results: Vec<Value>, ()| json::write_results(spec, &results),
         };

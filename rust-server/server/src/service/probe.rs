@@ -138,7 +138,8 @@ mod tests {
 
     #[tokio::test]
     async fn asks_an_admin_address_whether_the_server_is_ready() {
-        let admin = Admin::bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+        let admin =
+            Admin::bind("127.0.0.1:0".parse().expect("an address"), false).expect("a free port");
         let address = admin.address().expect("it is bound").to_string();
         let is_ready = Arc::new(AtomicBool::new(true));
         admin

@@ -65,9 +65,9 @@ mod tests {
     fn dismisses_who_has_never_called_and_then_who_has_rested_for_longest() {
         let mut peers = Peers::default();
         let (first, second, silent) = (peers.welcome(), peers.welcome(), peers.welcome());
-        drop(second.call());
+        drop(second.call(Instant::now()));
         std::thread::sleep(Duration::from_millis(3));
-        drop(first.call());
+        drop(first.call(Instant::now()));
         peers.dismiss_one();
         assert!(is_dismissed(&silent) && !is_dismissed(&second));
         peers.dismiss_one();

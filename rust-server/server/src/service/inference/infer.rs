@@ -42,7 +42,7 @@ pub(super) async fn answer(
         cost_of_read: cost_of_bytes(request.encoded_len()),
         has_read_for: Duration::ZERO,
         cost_of_write: cost_of_bytes(request.encoded_len()),
-        memory_of_write: 0,
+        text: false,
         read: move || Ok((Arguments::bind(spec, tensors::read(spec, request)?)?, ())),
         write: move |results, ()| ModelInferResponse {
             model_name: spec.name.to_owned(),
@@ -107,7 +107,7 @@ pub(in crate::service) async fn answer_rest(
         cost_of_read: cost_of_form,
         has_read_for: Duration::ZERO,
         cost_of_write: cost_of_form,
-        memory_of_write: body.bytes.len(),
+        text: true,
         read: move || {
             let (values, form) = inference_json::read(spec, &body)?;
             Ok((Arguments::bind(spec, values)?, form))
