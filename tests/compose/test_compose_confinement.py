@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from .deployment import GRPC, HTTP, Compose, DeploymentError, docker, inspect
@@ -13,6 +16,8 @@ pytestmark = pytest.mark.timeout(1800)
 IMAGES = ["offgil-server", "offgil-app"]
 SERVICES = ["compute", "grpc", "app"]
 MAX_SERVER_IMAGE_BYTES = 15_000_000
+ADMIN = "127.0.0.1:19464"
+START_SECONDS = 30.0
 
 
 def test_server_image_is_small(images: Compose) -> None:
@@ -95,3 +100,33 @@ def test_ports_are_published_on_loopback_only(compose: Compose) -> None:
         for name in SERVICES
     }
     assert published == {"compute": [], "grpc": [GRPC], "app": [HTTP]}
+
+
+@pytest.fixture
+def metrics_of_one_core(images: Compose) -> Iterator[str]:
+    """The metrics of a server in a container of one core and 1 GiB."""
+    container = docker(
+        *["run", "--detach", "--cpus", "1", "--memory", "1g", "--publish", f"{ADMIN}:9464"],
+        *["--env", "OFFGIL_ALLOW_PLAINTEXT=true", "--env", "OFFGIL_ADMIN=0.0.0.0:9464"],
+        "offgil-server",
+    ).strip()
+    try:
+        yield metrics_at(ADMIN, container)
+    finally:
+        docker("rm", "--force", container)
+
+
+def metrics_at(address: str, container: str) -> str:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            return httpx.get(f"http://{address}/metrics").text
+        except httpx.TransportError:
+            assert time.monotonic() < deadline, docker("logs", container, merge_errors=True)
+            time.sleep(0.1)
+
+
+def test_threads_and_memory_follow_the_limits_of_the_container(metrics_of_one_core: str) -> None:
+    lines = metrics_of_one_core.splitlines()
+    assert "offgil_threads 1" in lines
+    assert f"offgil_memory_budget_limit_bytes {1 << 29}" in lines
