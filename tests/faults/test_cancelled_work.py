@@ -138,7 +138,7 @@ def test_a_thousand_disconnects_leave_nothing_behind(
 
 
 def patience(count: int) -> Iterator[float]:
-    """Yields for how many seconds each client stays, from not at all to long after the call began."""
+    """Yields how many seconds each client stays, from not at all to well into its call."""
     for index in range(count):
         yield 0.001 * (index % 20)
 
