@@ -86,7 +86,7 @@ impl Call {
     ///
     /// # Panics
     ///
-    /// Panics if the request has not come through [`edge::handle`](crate::edge::handle), which puts it there.
+    /// Panics if the request has not come through the [`Edge`](crate::edge::Edge), which puts it there.
     pub fn of(extensions: &Extensions) -> Self {
         let call = extensions.get::<Self>().cloned();
         call.expect("the edge has begun the call")

@@ -66,7 +66,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_MESSAGE_TOO_LARGE: _ErrorReason.ValueType  # 6
     """A message, a body or the memory of a call is over its limit; a retry cannot help. RESOURCE_EXHAUSTED."""
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 7
-    """Too many calls wait already; a retry later can help. RESOURCE_EXHAUSTED."""
+    """Too much waits already, or all calls together hold as much memory as they may; a retry later can help.
+    RESOURCE_EXHAUSTED.
+    """
     ERROR_REASON_DRAINING: _ErrorReason.ValueType  # 8
     """The server drains before it stops; another replica or a later retry can help. UNAVAILABLE."""
     ERROR_REASON_DEADLINE_EXCEEDED: _ErrorReason.ValueType  # 9
@@ -81,6 +83,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The server has no such method. UNIMPLEMENTED."""
     ERROR_REASON_KERNEL_FAILED: _ErrorReason.ValueType  # 14
     """The kernel reported an error that is no fault of its arguments. INTERNAL."""
+    ERROR_REASON_UPLOAD_STALLED: _ErrorReason.ValueType  # 15
+    """A message came so slowly that the server gave its call up. DEADLINE_EXCEEDED."""
+    ERROR_REASON_UNAUTHENTICATED: _ErrorReason.ValueType  # 16
+    """The call had no bearer token, or one that the server does not know. UNAUTHENTICATED."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """What is behind an error, finer than its gRPC code.
@@ -108,7 +114,9 @@ ERROR_REASON_KERNEL_NOT_FOUND: ErrorReason.ValueType  # 5
 ERROR_REASON_MESSAGE_TOO_LARGE: ErrorReason.ValueType  # 6
 """A message, a body or the memory of a call is over its limit; a retry cannot help. RESOURCE_EXHAUSTED."""
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 7
-"""Too many calls wait already; a retry later can help. RESOURCE_EXHAUSTED."""
+"""Too much waits already, or all calls together hold as much memory as they may; a retry later can help.
+RESOURCE_EXHAUSTED.
+"""
 ERROR_REASON_DRAINING: ErrorReason.ValueType  # 8
 """The server drains before it stops; another replica or a later retry can help. UNAVAILABLE."""
 ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 9
@@ -123,6 +131,10 @@ ERROR_REASON_UNIMPLEMENTED: ErrorReason.ValueType  # 13
 """The server has no such method. UNIMPLEMENTED."""
 ERROR_REASON_KERNEL_FAILED: ErrorReason.ValueType  # 14
 """The kernel reported an error that is no fault of its arguments. INTERNAL."""
+ERROR_REASON_UPLOAD_STALLED: ErrorReason.ValueType  # 15
+"""A message came so slowly that the server gave its call up. DEADLINE_EXCEEDED."""
+ERROR_REASON_UNAUTHENTICATED: ErrorReason.ValueType  # 16
+"""The call had no bearer token, or one that the server does not know. UNAUTHENTICATED."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 class _JsonMode:
