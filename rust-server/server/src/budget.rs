@@ -24,7 +24,7 @@ pub const SMALL: usize = 64 * 1024;
 const PART_FOR_SMALL: usize = 8;
 /// For so long after a refusal the budget counts as short.
 const SHORT_FOR: Duration = Duration::from_secs(1);
-/// A caller that was refused may come back after this time.
+/// A caller that was refused may come back after this time, give or take half of it, so that not all come at once.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Memory for results is counted in units of so many bytes.
 const UNIT: usize = 1024;
@@ -114,7 +114,7 @@ impl Budget {
         Error::OutOfMemory {
             bytes,
             limit: self.0.limit,
-            retry_after: RETRY_AFTER,
+            retry_after: RETRY_AFTER.mul_f64(0.5 + fastrand::f64()),
         }
     }
 

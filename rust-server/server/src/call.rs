@@ -21,7 +21,8 @@ const LONGEST_REQUEST_ID: usize = 128;
 #[derive(Clone, Debug)]
 pub struct Call {
     inner: Arc<Inner>,
-    holding: Arc<Holding>,
+    /// What it holds for one of the messages of its stream; else the call holds it.
+    of_part: Option<Arc<Holding>>,
 }
 
 #[derive(Debug)]
@@ -30,6 +31,7 @@ struct Inner {
     request_id: HeaderValue,
     started: Instant,
     deadline: Option<Instant>,
+    holding: Holding,
     kernel: OnceLock<&'static str>,
     count: AtomicU64,
     caller_left: AtomicBool,
@@ -62,6 +64,7 @@ impl Call {
             request_id: request_id(headers),
             started,
             deadline: timeout.and_then(|timeout| started.checked_add(timeout)),
+            holding: budget.hold(),
             kernel: OnceLock::new(),
             count: AtomicU64::new(0),
             caller_left: AtomicBool::new(false),
@@ -69,7 +72,7 @@ impl Call {
         });
         Self {
             inner,
-            holding: Arc::new(budget.hold()),
+            of_part: None,
         }
     }
 
@@ -78,7 +81,7 @@ impl Call {
     pub fn part(&self) -> Self {
         Self {
             inner: Arc::clone(&self.inner),
-            holding: Arc::new(self.holding.split_off()),
+            of_part: Some(Arc::new(self.holding().split_off())),
         }
     }
 
@@ -114,7 +117,7 @@ impl Call {
 
     /// Returns the bytes that this call holds; given back when its last clone is dropped.
     pub fn holding(&self) -> &Holding {
-        &self.holding
+        self.of_part.as_deref().unwrap_or(&self.inner.holding)
     }
 
     /// Notes which kernel the call asked for.

@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -45,8 +45,9 @@ pub struct Metrics(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     registry: Registry,
-    /// Methods that exist, so that callers cannot make up labels.
-    methods: HashSet<String>,
+    /// Methods that exist, so that callers cannot make up labels; with the counters of calls that succeeded, by kernel:
+    /// they are the most, and to find one among all counters takes longer than to add to it.
+    methods: HashMap<String, Box<[OnceLock<IntCounter>]>>,
     calls: IntCounterVec,
     kernels: HashMap<&'static str, OfKernel>,
     refusals: IntCounterVec,
@@ -58,6 +59,7 @@ struct Inner {
 /// The histograms of one kernel.
 #[derive(Debug)]
 struct OfKernel {
+    index: usize,
     whole: Histogram,
     stages: [Histogram; Stage::ALL.len()],
 }
@@ -122,15 +124,20 @@ impl Metrics {
                 &["kernel", "stage"],
             ),
         );
-        let kernels = catalogue.iter().map(|kernel| {
+        let kernels = catalogue.iter().enumerate().map(|(index, kernel)| {
             let name = kernel.spec().name;
             let of_kernel = OfKernel {
+                index,
                 whole: whole.with_label_values(&[name]),
                 stages: Stage::ALL.map(|stage| stages.with_label_values(&[name, stage.name()])),
             };
             (name, of_kernel)
         });
-        let kernels = kernels.collect();
+        let kernels: HashMap<_, _> = kernels.collect();
+        let methods = methods().into_iter().map(|name| {
+            let succeeded = (0..kernels.len()).map(|_| OnceLock::new()).collect();
+            (name, succeeded)
+        });
         let info = register(
             &registry,
             IntGaugeVec::new(
@@ -158,7 +165,7 @@ impl Metrics {
             .register(Box::new(ProcessCollector::for_self()))
             .expect("each name is registered once");
         Self(Arc::new(Inner {
-            methods: methods(),
+            methods: methods.collect(),
             calls,
             kernels,
             refusals: register(
@@ -190,18 +197,25 @@ impl Metrics {
     /// Counts a call that has ended with a gRPC code after so long.
     pub fn count_call(&self, call: &Call, code: i32, took: Duration) {
         let inner = &*self.0;
-        let method = inner.methods.get(call.method());
+        let method = inner.methods.get_key_value(call.method());
+        let of_kernel = call.kernel().and_then(|name| inner.kernels.get(name));
         let code = Code::from_i32(code);
         let labels = [
-            method.map_or(NONE, String::as_str),
+            method.map_or(NONE, |(name, _)| name),
             call.kernel().unwrap_or(NONE),
             name_of(code),
         ];
-        inner.calls.with_label_values(&labels).inc();
+        let counter = || inner.calls.with_label_values(&labels);
+        match (code, method, of_kernel) {
+            (Code::Ok, Some((_, succeeded)), Some(of_kernel)) => {
+                succeeded[of_kernel.index].get_or_init(counter).inc();
+            }
+            _ => counter().inc(),
+        }
         if code == Code::Cancelled {
             inner.cancellations.inc();
         }
-        let Some(of_kernel) = call.kernel().and_then(|name| inner.kernels.get(name)) else {
+        let Some(of_kernel) = of_kernel else {
             return;
         };
         of_kernel.whole.observe(took.as_secs_f64());
