@@ -82,12 +82,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory, app: App) -> Iterator[dic
 
 
 @pytest.mark.parametrize("name", used_metrics())
-def test_every_metric_in_use_is_exported(
-    exported: dict[str, set[str]], name: str, request: pytest.FixtureRequest
-) -> None:
-    if name.startswith("offgil_event_loop_lag_seconds"):
-        reason = "the app does not measure its event loop yet"
-        request.applymarker(pytest.mark.xfail(reason=reason, strict=False))
+def test_every_metric_in_use_is_exported(exported: dict[str, set[str]], name: str) -> None:
     assert name in exported
 
 

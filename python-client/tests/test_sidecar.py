@@ -151,7 +151,8 @@ def delays(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("healthy_after", "expected"), [(0.0, ["0.1", "0.1", "0.1"]), (60.0, ["0.1", "0.2", "0.4"])]
+    ("healthy_after", "expected"),
+    [(0.0, ["0.05", "0.05", "0.05"]), (60.0, ["0.05", "0.10", "0.20"])],
 )
 def test_who_was_healthy_is_restarted_at_once(
     binary: Binary,

@@ -33,9 +33,9 @@ __all__ = ["Sidecar"]
 
 logger = logging.getLogger("offgil.sidecar")
 
-FIRST_RESTART_DELAY, MAX_RESTART_DELAY = 0.1, 5.0
+FIRST_RESTART_DELAY, MAX_RESTART_DELAY = 0.05, 5.0
 # Who ran this long was healthy, so the next failure starts the back-off anew.
-HEALTHY_AFTER = 10.0
+HEALTHY_AFTER = 0.5
 # Beyond the drain timeout of the server, which then ends by itself.
 STOP_GRACE = 5.0
 
@@ -259,7 +259,7 @@ class Sidecar:
             if time.monotonic() - began >= HEALTHY_AFTER:
                 delay = FIRST_RESTART_DELAY
             logger.warning(
-                "offgil-server ended with %s, restart in %.1f s", describe_ending(code), delay
+                "offgil-server ended with %s, restart in %.2f s", describe_ending(code), delay
             )
             restarted = self._restart(process, binary, delay)
             if restarted is None:

@@ -177,10 +177,11 @@ impl Invoker {
         let beyond = of_arguments
             .sum::<usize>()
             .saturating_sub(call.holding().of_request());
+        call.holding().take(beyond)?;
         // Within the limit of a call, which a `usize` holds.
         let of_kernel = memory as usize;
         let of_text = if text { TEXT_FACTOR * of_kernel } else { 0 };
-        let needed = of_kernel.saturating_add(of_text).saturating_add(beyond);
+        let needed = of_kernel.saturating_add(of_text);
         call.holding().take_for_results(needed).await?;
         let job = move |context: &Context| {
             timing.queue += submitted.elapsed();
