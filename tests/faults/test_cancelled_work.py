@@ -23,9 +23,10 @@ from .target import Target
 
 DISCONNECTS = 1_000
 JSON = {"content-type": "application/json"}
-# The promise at p99, and what a busy machine may add to one of few measurements.
+# The promise at p99, and what a busy machine may add to one of few measurements, which include
+# the way to the metrics and back.
 IDLE_WITHIN = 0.020
-ALLOWANCE = 0.030
+ALLOWANCE = 0.080
 REPEATS = 10
 
 random = np.random.default_rng(1)
