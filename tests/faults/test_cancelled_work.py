@@ -22,6 +22,8 @@ from raw_http import post, request
 from .target import Target
 
 DISCONNECTS = 1_000
+BODIES = 600
+MIB = 1024 * 1024
 JSON = {"content-type": "application/json"}
 # The promise at p99, and what a busy machine may add to one of few measurements, which include
 # the way to the metrics and back.
@@ -136,6 +138,24 @@ def test_a_thousand_disconnects_leave_nothing_behind(
     print(f"{DISCONNECTS} disconnects, {cancelled:.0f} cancelled calls, {grown / 1e6:.1f} MB more")
     assert cancelled > DISCONNECTS / 2
     assert grown < 64 * 1024 * 1024
+
+
+def test_clients_that_leave_do_not_leave_their_bodies_behind(
+    start: Start[App], tmp_path: Path
+) -> None:
+    app = start(App(tmp_path))
+    message = post("/process-numbers-rust", b'{"numbers":[' + b"7," * 100_000 + b"7]}")
+    grown = []
+    for _ in range(3):
+        before = psutil.Process(app.pid).memory_info().rss
+        for leaves in patience(BODIES):
+            with request(app, message):
+                time.sleep(leaves / 2)
+        grown.append((psutil.Process(app.pid).memory_info().rss - before) / MIB)
+    wait_for(lambda: app.in_flight() == 0, "the app has nothing left to do")
+    print(f"{BODIES} clients left at a time: {', '.join(f'{x:.1f}' for x in grown)} MiB more")
+    # The first time it finds its size; all bodies of the others would be 230 MiB.
+    assert sum(grown[1:]) < 25
 
 
 def patience(count: int) -> Iterator[float]:
