@@ -154,7 +154,7 @@ dist: $(VENV)/.ready ## Build both wheels and the source distribution into dist/
 	cd rust-server && $(BIN)/maturin build --quiet --release --locked --out $(CURDIR)/dist
 	cd python-client && $(BIN)/python -m build --no-isolation --outdir $(CURDIR)/dist .
 
-test-faults: setup ## Overload, attack, kill and starve servers, in about 8 minutes
+test-faults: setup ## Overload, attack, kill and starve servers, in about 5 minutes
 	cd tests && $(BIN)/pytest -q faults
 
 soak: setup ## Mixed load with faults for SOAK_MINUTES (30); reports failures by kind and memory

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 from offgil import Client, ConnectionFailed, OffgilError
-from offgil._proto.offgil.v1 import compute_pb2  # noqa: F401 # registers the details of errors
 
 from conftest import Start
 from processes import Server, accepts, wait_for
@@ -68,26 +68,23 @@ def test_a_rolling_restart_of_three_replicas_fails_no_call(
 
 def test_new_calls_are_refused_while_the_old_ones_end(start: Start[Server], tmp_path: Path) -> None:
     server = start(Server(tmp_path, "--drain-timeout", "20s", "--threads", "1"))
+    refused: list[OffgilError] = []
+
+    def chunks() -> Iterator[list[int]]:
+        for _ in range(2):
+            yield [1, 2, 3]
+            wait_for(lambda: not accepts(server.port), "it takes no new connection")
+            try:
+                with Client(server.target, connect_timeout=0.1) as late:
+                    late.sum_squares(1, 2)
+            except OffgilError as error:
+                refused.append(error)
+
+    results = []
     with Client(server.target, connect_timeout=0.1) as client:
-        chunks_sent = 0
-
-        def chunks() -> object:
-            nonlocal chunks_sent
-            for _ in range(2):
-                yield [1, 2, 3]
-                chunks_sent += 1
-                wait_for(lambda: not accepts(server.port), "it takes no new connection")
-                try:
-                    with Client(server.target, connect_timeout=0.1) as late:
-                        late.sum_squares(1, 2)
-                except OffgilError as error:
-                    refused.append(error)
-
-        refused: list[OffgilError] = []
-        results = []
-        for index, chunk in enumerate(client.process_numbers_stream(chunks())):  # type: ignore[arg-type]
+        for chunk in client.process_numbers_stream(chunks()):
             results.append(chunk)
-            if index == 0:
+            if len(results) == 1:
                 server.sigterm()
     assert len(results) == 2
     assert [type(error) for error in refused] == [ConnectionFailed] * 2

@@ -98,7 +98,7 @@ impl Budget {
         requests.load(Ordering::Relaxed) + results.taken() + results_of_small.taken()
     }
 
-    /// Returns how many bytes one call may have for its results.
+    /// Returns how many bytes one call may have for its results; more would never be free at once.
     pub fn most_for_results(&self) -> usize {
         self.0.results.all * UNIT
     }

@@ -182,6 +182,8 @@ impl Invoker {
         let of_kernel = memory as usize;
         let of_text = if text { TEXT_FACTOR * of_kernel } else { 0 };
         let needed = of_kernel.saturating_add(of_text);
+        let most = call.holding().budget().most_for_results();
+        check_at_most(most, needed as u64, spec, &arguments)?;
         call.holding().take_for_results(needed).await?;
         let job = move |context: &Context| {
             timing.queue += submitted.elapsed();
@@ -304,17 +306,26 @@ impl Invoker {
         spec: &KernelSpec,
         arguments: &Arguments,
     ) -> Result<(), Error> {
-        let limit = self.0.max_call_memory;
-        if bytes <= limit as u64 {
-            return Ok(());
-        }
-        Err(Error::TooMuchMemory {
-            kernel: spec.name,
-            field: arguments.largest(spec).unwrap_or_default(),
-            bytes,
-            limit,
-        })
+        check_at_most(self.0.max_call_memory, bytes, spec, arguments)
     }
+}
+
+/// Checks that a call takes at most so many bytes.
+fn check_at_most(
+    limit: usize,
+    bytes: u64,
+    spec: &KernelSpec,
+    arguments: &Arguments,
+) -> Result<(), Error> {
+    if bytes <= limit as u64 {
+        return Ok(());
+    }
+    Err(Error::TooMuchMemory {
+        kernel: spec.name,
+        field: arguments.largest(spec).unwrap_or_default(),
+        bytes,
+        limit,
+    })
 }
 
 /// Runs a kernel on the thread of its job, and measures the parts.

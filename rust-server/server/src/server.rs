@@ -99,9 +99,7 @@ impl Server {
         let admin = config.admin.map(bind_admin).transpose()?;
         let admission = Admission::new(config.threads, config.max_queue_time);
         let executor = Executor::new(config.threads)?;
-        // More than this would never be free at once.
-        let most = Budget::new(config.memory_budget, Duration::ZERO).most_for_results();
-        let limit = config.limits.max_call_memory.min(most);
+        let limit = config.limits.max_call_memory;
         let invoker = Invoker::new(catalogue, admission, executor, limit);
         Ok(Self {
             config,

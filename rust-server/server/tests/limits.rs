@@ -115,6 +115,20 @@ async fn an_answer_over_the_limit_is_refused() {
 }
 
 #[tokio::test]
+async fn results_that_never_fit_the_budget_are_refused_for_good() {
+    let server = TestServer::with_flags(&["--max-message-bytes=1MiB", "--memory-budget=3MiB"]);
+    let body = |count| format!(r#"{{"numbers":[{}]}}"#, vec!["1"; count].join(","));
+    let mut client = server.client().await;
+    let answer = invoke(&mut client, "process_numbers", &body(20_000)).await;
+    assert!(answer.is_ok(), "{answer:?}");
+    // 0.48 MB of results, and twice as much for their text; there are 1.376 MB for the results of one call.
+    let answer = invoke(&mut client, "process_numbers", &body(60_000)).await;
+    let status = answer.expect_err("too much memory");
+    assert_too_large(&status);
+    assert!(status.message().contains("--memory-budget"), "{status}");
+}
+
+#[tokio::test]
 async fn an_answer_in_pieces_keeps_each_piece_below_the_limit() {
     let server = TestServer::with_flags(SMALL);
     let body = format!(r#"{{"numbers":[{}]}}"#, vec!["1"; 20_000].join(","));

@@ -51,6 +51,7 @@ pub(super) fn config(flags: &Flags) -> Result<Config, Vec<Fault>> {
             max_call_memory: faults.size("max-call-memory", &flags.max_call_memory, 512),
             upload_timeout: faults.duration("upload-timeout", &flags.upload_timeout, 10),
         },
+        // After the limits, which it depends on.
         memory_budget: 0,
         max_queue_time: faults.duration("max-queue-time", &flags.max_queue_time, 5),
         max_connections: faults.number("max-connections", &flags.max_connections, 1, 1024),
@@ -130,7 +131,6 @@ fn admin(flags: &Flags, faults: &mut Faults) -> Option<SocketAddr> {
 
 /// Returns the budget: what is given, or half of the memory there is.
 fn memory_budget(flags: &Flags, limits: Limits, faults: &mut Faults) -> usize {
-    const FLAG: &str = "memory-budget";
     // Half of it is for requests, and a part of that for small ones.
     let least = limits.max_message_bytes.saturating_mul(3);
     let Some(text) = &flags.memory_budget else {
@@ -141,7 +141,7 @@ fn memory_budget(flags: &Flags, limits: Limits, faults: &mut Faults) -> usize {
     let size = usize::try_from(size).unwrap_or(usize::MAX);
     if size < least {
         faults.add(
-            FLAG,
+            "memory-budget",
             format!(
                 "{text:?} is no size of at least {least} bytes, three times the longest message (--max-message-bytes)"
             ),

@@ -102,16 +102,14 @@ impl Edge {
         let EdgeParts {
             limits,
             budget,
+            in_flight,
             tokens,
             spans,
             ..
         } = &self.0.parts;
         let path = request.uri().path();
-        let budget = if is_attendant(path) {
-            &self.0.of_attendants
-        } else {
-            budget
-        };
+        let works = carries_work(path);
+        let budget = if works { budget } else { &self.0.of_attendants };
         let call = Call::begin(path, request.headers(), budget);
         let parent = spans
             .as_ref()
@@ -123,7 +121,9 @@ impl Edge {
         let mut request = request.map(|body| Intake::new(call.clone(), body, *limits));
         request.extensions_mut().insert(call.clone());
         let peer = request.extensions().get::<Arc<Peer>>().cloned();
-        let observation = Observation::begin(call.clone(), peer.as_ref(), parent, &self);
+        let peer = peer.filter(|_| works);
+        let in_flight = works.then(|| in_flight.begin());
+        let observation = Observation::begin(call.clone(), in_flight, peer, parent, &self);
 
         let answer = match authenticated {
             Err(error) => Err(error),
@@ -149,8 +149,8 @@ impl Edge {
     }
 }
 
-/// Returns whether a call of this path carries no work.
-fn is_attendant(path: &str) -> bool {
+/// Returns whether a call of this path is more than an attendant.
+fn carries_work(path: &str) -> bool {
     let method = path.trim_start_matches('/');
-    ATTENDANT.iter().any(|name| method.starts_with(name))
+    !ATTENDANT.iter().any(|name| method.starts_with(name))
 }

@@ -19,7 +19,7 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use opentelemetry::Context;
 
-use super::{Edge, EdgeParts, is_attendant};
+use super::{Edge, EdgeParts};
 use crate::{
     budget::SMALL,
     call::{Call, Stage},
@@ -71,22 +71,18 @@ pub struct Observed<B> {
 // === impl Observation ===
 
 impl Observation {
-    /// Begins to observe a call.
-    ///
-    /// Those that carry no work count neither as in flight nor as calls of their peer.
+    /// Begins to observe a call, which is one of its peer and in flight if it carries work.
     pub fn begin(
         call: Call,
-        peer: Option<&Arc<Peer>>,
+        in_flight: Option<Flight>,
+        peer: Option<Arc<Peer>>,
         parent: Option<Context>,
         edge: &Edge,
     ) -> Self {
-        let is_attendant = is_attendant(call.method());
-        let of_peer = peer
-            .filter(|_| !is_attendant)
-            .map(|peer| peer.call(call.started()));
+        let of_peer = peer.map(|peer| peer.call(call.started()));
         Self(Arc::new(Ending {
             call,
-            _flight: (!is_attendant).then(|| edge.0.parts.in_flight.begin()),
+            _flight: in_flight,
             of_peer,
             code: AtomicI32::new(NO_STATUS),
             parent,

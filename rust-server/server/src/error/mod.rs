@@ -85,7 +85,7 @@ pub enum Error {
     },
     /// The results of a call, or what it needs on the way to them, would take too much memory.
     #[error(
-        "this call of {kernel} would take {bytes} bytes of memory; the limit is {limit} (--max-call-memory)"
+        "this call of {kernel} would take {bytes} bytes of memory; the limit is {limit} (--max-call-memory, --memory-budget)"
     )]
     TooMuchMemory {
         /// The kernel.
