@@ -53,7 +53,7 @@ pub fn ema(
         carry = average.after(carry, summary, chunk);
     }
 
-    let mut y = room(x.len());
+    let mut y = room(cx, x.len())?;
     y[0] = *first;
     let chunks = y[1..].par_chunks_mut(CHUNK).zip(rest.par_chunks(CHUNK));
     chunks

@@ -6,10 +6,11 @@ use rayon::prelude::*;
 use crate::{context::Stopped, prelude::*};
 
 /// Rows of the product that one job computes.
-const ROWS: usize = 512;
+const ROWS: usize = 256;
 /// Columns of the product between two polls of the context.
-const COLUMNS: usize = 512;
-/// Terms of a sum between two polls: a tile of 512³ products takes about 5 ms. Smaller tiles cost a third more time.
+const COLUMNS: usize = 256;
+/// Terms of a sum between two polls: a tile of so many products takes about a millisecond, and the product of large
+/// matrices as long as with tiles four times as large.
 const TERMS: usize = 512;
 /// Nanoseconds that one multiplication with its addition takes on one core.
 const TIME_PER_TERM: f64 = 0.03;
@@ -22,8 +23,8 @@ const TIME_PER_TERM: f64 = 0.03;
 /// spread as in any sum of products. A product without terms is zero, and one without rows or columns is empty.
 ///
 /// Takes time in the product of the three dimensions, and memory for the result; a result that would take more
-/// than the server allows for a call is refused before it is begun. It can be stopped between tiles of 512³ products,
-/// of which each takes about 5 ms, since the library's product of two tiles cannot be interrupted.
+/// than the server allows for a call is refused before it is begun. It can be stopped between tiles of 256 · 256 · 512
+/// products, of which each takes about a millisecond, since the library's product of two tiles cannot be interrupted.
 #[kernel(
     cost_ns = TIME_PER_TERM * a.rows() as f64 * a.columns() as f64 * b.columns() as f64,
     memory = 8.0 * a.rows() as f64 * b.columns() as f64,

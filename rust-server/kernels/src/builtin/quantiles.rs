@@ -122,7 +122,7 @@ impl Position {
 
 /// Returns keys that order as the numbers do; nothing if one of them is NaN.
 fn keys(cx: &Context, x: &[f64]) -> Result<Option<Vec<u64>>, Stopped> {
-    let mut keys = room(x.len());
+    let mut keys = room(cx, x.len())?;
     let chunks = keys.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK));
     let is_sound = chunks.map(|(keys, x)| {
         cx.check()?;

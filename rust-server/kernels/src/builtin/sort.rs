@@ -53,8 +53,8 @@ pub fn sort(
     }
     let entries = merged(cx, sorted_blocks(cx, x, descending)?)?;
     let mut sorted = Sorted {
-        values: room(x.len()),
-        permutation: room(x.len()),
+        values: room(cx, x.len())?,
+        permutation: room(cx, x.len())?,
     };
     let outputs = sorted
         .values
@@ -100,7 +100,7 @@ impl Entry {
 }
 
 fn sorted_blocks(cx: &Context, x: &[f64], descending: bool) -> Result<Vec<Entry>, Stopped> {
-    let mut entries = vec![Entry::default(); x.len()];
+    let mut entries = room(cx, x.len())?;
     let blocks = entries
         .par_chunks_mut(BLOCK)
         .zip(x.par_chunks(BLOCK))
@@ -119,7 +119,7 @@ fn sorted_blocks(cx: &Context, x: &[f64], descending: bool) -> Result<Vec<Entry>
 
 /// Merges sorted blocks, level by level.
 fn merged(cx: &Context, mut entries: Vec<Entry>) -> Result<Vec<Entry>, Stopped> {
-    let mut other = vec![Entry::default(); entries.len()];
+    let mut other = room(cx, entries.len())?;
     let mut run = BLOCK;
     while run < entries.len() {
         let pieces = other.par_chunks_mut(BLOCK).enumerate();

@@ -94,7 +94,7 @@ pub fn evaluate(
     let program = parser::compile(expression, &operands.collect())?;
     let slices: Vec<&[f64]> = vectors.iter().map(|(_, vector)| *vector).collect();
 
-    let mut results = room(length(&vectors));
+    let mut results = room(cx, length(&vectors))?;
     let shares = results.par_chunks_mut(SHARE).enumerate();
     shares.try_for_each_init(
         || program.registers(),

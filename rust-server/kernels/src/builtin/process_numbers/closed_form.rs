@@ -10,7 +10,7 @@
 //! and is non-negative for good. [`Crossings`] tells which chains do.
 
 use super::crossings::{self, Crossings};
-use crate::vectorize::vectorize;
+use crate::{Context, Stopped, vectorize::vectorize};
 
 /// The modulus, a prime.
 pub(super) const MODULUS: i64 = 1_000_000_007;
@@ -39,15 +39,15 @@ pub(super) enum Rounds {
 // === impl Rounds ===
 
 impl Rounds {
-    pub(super) fn new(rounds: u32) -> Self {
-        match rounds.checked_sub(1) {
-            None => Self::None,
-            Some(steps) => Self::Some {
-                steps,
-                factor: power_of_two(steps),
-                crossings: crossings::up_to(steps),
-            },
-        }
+    pub(super) fn new(cx: &Context, rounds: u32) -> Result<Self, Stopped> {
+        let Some(steps) = rounds.checked_sub(1) else {
+            return Ok(Self::None);
+        };
+        Ok(Self::Some {
+            steps,
+            factor: power_of_two(steps),
+            crossings: crossings::up_to(cx, steps)?,
+        })
     }
 
     /// Replaces each number v by f^rounds(v).
@@ -161,6 +161,10 @@ pub(super) mod tests {
 
     use super::*;
 
+    fn rounds_of(rounds: u32) -> Rounds {
+        Rounds::new(&Context::default(), rounds).expect("nothing stops it")
+    }
+
     /// f, written down as it is specified.
     pub(crate) fn literal_step(v: i64) -> i64 {
         v.wrapping_add(1).wrapping_mul(2) % MODULUS
@@ -170,7 +174,7 @@ pub(super) mod tests {
     fn assert_exact(start: i64, most: u32) {
         let mut literal = start;
         for rounds in 0..=most {
-            let closed = Rounds::new(rounds).apply(start);
+            let closed = rounds_of(rounds).apply(start);
             assert_eq!(closed, literal, "start {start}, rounds {rounds}");
             literal = literal_step(literal);
         }
@@ -226,7 +230,7 @@ pub(super) mod tests {
             for rounds in 1..=super::super::MAX_ROUNDS {
                 literal = literal_step(literal);
                 if matches!(rounds, 998_999..=999_003 | 1_000_000) {
-                    let closed = Rounds::new(rounds).apply(start);
+                    let closed = rounds_of(rounds).apply(start);
                     assert_eq!(closed, literal, "start {start}, rounds {rounds}");
                 }
             }
@@ -264,7 +268,7 @@ pub(super) mod tests {
             mut numbers: Vec<i64>, positive in proptest::collection::vec(0..i64::MAX / 2 - 1, 0..600), rounds in 0_u32..2000,
         ) {
             numbers.extend(positive);
-            let rounds = Rounds::new(rounds);
+            let rounds = rounds_of(rounds);
             let expected: Vec<i64> = numbers.iter().map(|v| rounds.apply(*v)).collect();
             rounds.apply_to(&mut numbers);
             prop_assert_eq!(numbers, expected);

@@ -4,48 +4,68 @@
 //! r + 2 ≡ 2⁻ᵏ modulo M. The order of 2 modulo M is 500 000 003, far over the greatest number of
 //! steps, so these residues all differ, and each has one k.
 
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use super::{MAX_ROUNDS, closed_form::MODULUS};
+use crate::{Context, Stopped, room::room};
 
 /// Steps that the small table covers; with its filter it fits the first-level cache.
 const FEW_STEPS: u32 = 2048;
 
-static FEW: LazyLock<Crossings> = LazyLock::new(|| Crossings::new(FEW_STEPS));
-/// 12 MB, built in some tens of milliseconds by the first call with many rounds.
-static MANY: LazyLock<Crossings> = LazyLock::new(|| Crossings::new(MAX_ROUNDS));
+/// Steps between two polls of the context while a table is made.
+const CHUNK: u32 = 1 << 14;
+
+static FEW: OnceLock<Crossings> = OnceLock::new();
+/// 20 MB, made in some tens of milliseconds by the first call with many rounds.
+static MANY: OnceLock<Crossings> = OnceLock::new();
 
 /// The residues 2⁻ᵏ for every k below a bound, with their k.
 #[derive(Debug)]
 pub(super) struct Crossings {
     /// A bit for the low bits of each residue: tells most residues that are not in `steps` at once.
     filter: Vec<u64>,
-    /// Pairs of a residue and its k, ordered by residue.
+    /// Pairs of a residue and its k, each in the first free place from that of the residue on. A power of two of
+    /// them, at least half of them free: no residue is 0.
     steps: Vec<(u32, u32)>,
 }
 
 /// Returns a table that covers at least `steps` steps.
-pub(super) fn up_to(steps: u32) -> &'static Crossings {
-    if steps <= FEW_STEPS { &FEW } else { &MANY }
+pub(super) fn up_to(cx: &Context, steps: u32) -> Result<&'static Crossings, Stopped> {
+    let (table, bound) = if steps <= FEW_STEPS {
+        (&FEW, FEW_STEPS)
+    } else {
+        (&MANY, MAX_ROUNDS)
+    };
+    if let Some(crossings) = table.get() {
+        return Ok(crossings);
+    }
+    // Calls that come meanwhile make one as well, so that each can be stopped.
+    let crossings = Crossings::new(cx, bound)?;
+    Ok(table.get_or_init(|| crossings))
 }
 
 // === impl Crossings ===
 
 impl Crossings {
-    fn new(bound: u32) -> Self {
+    fn new(cx: &Context, bound: u32) -> Result<Self, Stopped> {
         // 32 bits a residue let one of 32 foreign residues pass.
         let words = (bound as usize * 32 / 64).next_power_of_two();
-        let mut filter = vec![0; words];
-        let mut steps = Vec::with_capacity(bound as usize);
+        let mut crossings = Self {
+            filter: room(cx, words)?,
+            steps: room(cx, 2 * (bound as usize).next_power_of_two())?,
+        };
         let mut residue = 1;
         for step in 0..bound {
+            if step.is_multiple_of(CHUNK) {
+                cx.check()?;
+            }
             let (word, bit) = place(residue, words);
-            filter[word] |= bit;
-            steps.push((residue, step));
+            crossings.filter[word] |= bit;
+            let index = crossings.find(residue);
+            crossings.steps[index] = (residue, step);
             residue = halve(residue);
         }
-        steps.sort_unstable();
-        Self { filter, steps }
+        Ok(crossings)
     }
 
     /// Returns whether a negative chain that began at r, with `shifted` = r + 2 modulo M, is −1
@@ -57,10 +77,18 @@ impl Crossings {
     }
 
     fn step_of(&self, shifted: u32) -> Option<u32> {
-        let found = self
-            .steps
-            .binary_search_by_key(&shifted, |&(residue, _)| residue);
-        found.ok().map(|index| self.steps[index].1)
+        let (residue, step) = self.steps[self.find(shifted)];
+        (residue != 0 && residue == shifted).then_some(step)
+    }
+
+    /// Returns where a residue is, or where it would be.
+    fn find(&self, residue: u32) -> usize {
+        let mask = self.steps.len() - 1;
+        let mut index = residue as usize & mask;
+        while !matches!(self.steps[index].0, found if found == 0 || found == residue) {
+            index = (index + 1) & mask;
+        }
+        index
     }
 }
 
@@ -82,14 +110,25 @@ fn halve(residue: u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
+    use crate::testing::stopped;
+
+    fn table(steps: u32) -> &'static Crossings {
+        up_to(&Context::default(), steps).expect("nothing stops it")
+    }
 
     #[test]
     fn holds_each_inverse_power_of_two_once() {
-        let mut residues: Vec<_> = MANY.steps.iter().map(|&(residue, _)| residue).collect();
-        residues.dedup();
-        assert_eq!(residues.len(), MAX_ROUNDS as usize);
-        for &(residue, step) in MANY.steps.iter().step_by(997) {
+        let many = table(MAX_ROUNDS);
+        let taken = many.steps.iter().filter(|&&(residue, _)| residue != 0);
+        let residues: HashSet<_> = taken.clone().map(|&(residue, _)| residue).collect();
+        assert_eq!(
+            (residues.len(), taken.clone().count()),
+            (MAX_ROUNDS as usize, MAX_ROUNDS as usize)
+        );
+        for &(residue, step) in taken.step_by(997) {
             let doubled = (0..step).fold(u64::from(residue), |r, _| r * 2 % MODULUS as u64);
             assert_eq!(doubled, 1, "2^{step} · {residue}");
         }
@@ -97,10 +136,19 @@ mod tests {
 
     #[test]
     fn counts_only_crossings_before_the_last_step() {
+        let few = table(FEW_STEPS);
         // r = −1 has r + 2 = 1 = 2⁻⁰: it crosses in its first step.
-        assert!(!FEW.within(1, 0));
-        assert!(FEW.within(1, 1));
+        assert!(!few.within(1, 0));
+        assert!(few.within(1, 1));
         // r = −2 is a fixed point: r + 2 = 0 is no power.
-        assert!(!FEW.within(0, FEW_STEPS));
+        assert!(!few.within(0, FEW_STEPS));
+    }
+
+    #[test]
+    fn stops_while_a_table_is_made() {
+        assert!(matches!(
+            Crossings::new(&stopped(), MAX_ROUNDS),
+            Err(Stopped)
+        ));
     }
 }

@@ -34,7 +34,7 @@ pub struct ProcessedNumbers {
 /// Arithmetic is signed 64-bit and wrapping; rem is the truncated remainder, which has the sign of the dividend.
 /// Exact for every input. The time is linear in the count of numbers and independent of `rounds`. An empty list gives
 /// an empty list. The first call with more than 2048 rounds makes a table for all later ones, which takes some tens
-/// of milliseconds and cannot be interrupted.
+/// of milliseconds.
 #[kernel(
     cost_ns = 8 * numbers.len(),
     memory = 8 * numbers.len(),
@@ -77,7 +77,7 @@ pub fn process_in_place(
     context: &Context,
 ) -> Result<(), Stopped> {
     assert!(rounds <= MAX_ROUNDS, "at most {MAX_ROUNDS} rounds");
-    let rounds = Rounds::new(rounds);
+    let rounds = Rounds::new(context, rounds)?;
     numbers.par_chunks_mut(CHUNK).try_for_each(|chunk| {
         context.check()?;
         rounds.apply_to(chunk);

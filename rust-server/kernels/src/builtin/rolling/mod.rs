@@ -97,7 +97,7 @@ fn windows<const N: usize, A: Aggregate<N>>(
     length: usize,
 ) -> Result<Vec<f64>, Stopped> {
     cx.check()?;
-    let mut y = room(x.len() - length + 1);
+    let mut y = room(cx, x.len() - length + 1)?;
     if length <= SHORT {
         let chunks = y.par_chunks_mut(CHUNK).enumerate();
         chunks.try_for_each(|(index, y)| {

@@ -1,4 +1,9 @@
 //! `fft`: the discrete Fourier transform of a real vector.
+//!
+//! Short vectors are the library's. Its transforms cannot be interrupted, so
+//!
+//! * [`long`] composes long transforms of short ones,
+//! * [`real`] makes real vectors of them.
 
 use std::{
     collections::VecDeque,
@@ -9,18 +14,18 @@ use realfft::{RealFftPlanner, RealToComplex};
 
 use crate::prelude::*;
 
-/// The longest vector. The library's transform cannot be interrupted, so its length bounds its time.
-const MAX_LENGTH: usize = 1 << 22;
-/// Bytes that a transform takes for each element, its plan among them: 30 were measured where all prime factors are
+mod long;
+mod real;
+
+/// The longest vector that is left to the library as a whole: a millisecond, and five where the length is prime.
+const SHORT: usize = 1 << 16;
+/// The longest vector.
+const MAX_LENGTH: usize = 1 << 26;
+/// Bytes that the library takes for each element, its plan among them: 30 were measured where all prime factors are
 /// small, up to 190 elsewhere.
-const BYTES: usize = 64;
-const BYTES_OF_BLUESTEIN: usize = 208;
-/// The greatest prime factor that the library has no need of Bluestein's algorithm for.
-const SMALL_FACTOR: usize = 512;
+const BYTES: usize = 208;
 /// Bytes of the plans that are kept for later calls.
-const MOST_PLANNED: usize = 128 << 20;
-/// Elements that are copied between two polls of the context.
-const CHUNK: usize = 1 << 16;
+const MOST_PLANNED: usize = 32 << 20;
 /// Nanoseconds for each element and each bit of the length.
 const TIME_PER_STEP: f64 = 0.6;
 
@@ -37,20 +42,20 @@ pub struct Spectrum {
 ///
 /// `X[k]` is the sum of `x[j]` · exp(−2πi · j · k / n) over all j, without a factor in front, as `numpy.fft.rfft`
 /// has it; the other frequencies are the complex conjugates of these. Computed by the algorithms of Cooley and Tukey
-/// (1965), Rader and Bluestein, in the implementation of RustFFT, on one thread. An empty vector has an empty
-/// spectrum. NaN or infinity in x makes a part of every result, real or imaginary, NaN or infinite.
+/// (1965), Rader and Bluestein: short vectors in the implementation of RustFFT, long ones composed of such. An empty
+/// vector has an empty spectrum. NaN or infinity in x makes a part of every result, real or imaginary, NaN or
+/// infinite. The result is the same on any number of threads.
 ///
-/// Takes time in n · log n for any n. The transform itself cannot be interrupted: a vector has at most 4 194 304
-/// elements, which take about 0.1 s, and 0.4 s where the length is a prime number. Odd lengths, and those with a prime
-/// factor over 512, take three times the memory, so the limit of the server may refuse them earlier.
+/// Takes time in n · log n for any n. Long vectors whose length has a great prime factor take about five times the
+/// time and up to nine times the memory of others, so the limit of the server may refuse them earlier.
 #[kernel(
     cost_ns = TIME_PER_STEP * x.len() as f64 * (1.0 + x.len() as f64).log2(),
-    memory = bytes_of(x.len()) + 64,
+    memory = bytes_of(x.len()),
     example = r#"{"x": [1.0, 2.0, 0.0, -1.0]}"#
 )]
 pub fn fft(
     cx: &Context,
-    /// The vector, at most 4 194 304 elements.
+    /// The vector, at most 67 108 864 elements.
     x: &[f64],
 ) -> Result<Spectrum, KernelError> {
     if x.len() > MAX_LENGTH {
@@ -66,40 +71,28 @@ pub fn fft(
             imaginary: vec![],
         });
     }
+    if x.len() > SHORT {
+        return Ok(real::transform(cx, x)?);
+    }
     cx.check()?;
     let plan = plan(x.len());
-    cx.check()?;
-    let mut input = x.to_vec();
     let mut output = plan.make_output_vec();
-    let transformed = plan.process(&mut input, &mut output);
+    let transformed = plan.process(&mut x.to_vec(), &mut output);
     transformed.map_err(KernelError::failed)?;
-    let mut spectrum = Spectrum {
-        real: Vec::with_capacity(output.len()),
-        imaginary: Vec::with_capacity(output.len()),
-    };
-    for chunk in output.chunks(CHUNK) {
-        cx.check()?;
-        spectrum.real.extend(chunk.iter().map(|number| number.re));
-        spectrum
-            .imaginary
-            .extend(chunk.iter().map(|number| number.im));
-    }
-    Ok(spectrum)
+    Ok(Spectrum {
+        real: output.iter().map(|number| number.re).collect(),
+        imaginary: output.iter().map(|number| number.im).collect(),
+    })
 }
 
 /// Returns how many bytes the transform of so many elements takes.
 fn bytes_of(length: usize) -> usize {
-    let is_simple = length.is_multiple_of(2) && has_small_factors(length);
-    length * if is_simple { BYTES } else { BYTES_OF_BLUESTEIN }
-}
-
-fn has_small_factors(mut length: usize) -> bool {
-    for factor in 2..=SMALL_FACTOR {
-        while length > 1 && length.is_multiple_of(factor) {
-            length /= factor;
-        }
+    if length > SHORT {
+        let of_result = 8 * length;
+        of_result + long::bytes_of(real::complex_length(length))
+    } else {
+        64 + length * BYTES
     }
-    length <= 1
 }
 
 /// What can be computed once for all vectors of a length.
@@ -132,12 +125,15 @@ fn plan(length: usize) -> Plan {
 
 #[cfg(test)]
 mod tests {
-    use std::{f64::consts::TAU, sync::atomic::AtomicBool};
+    use std::f64::consts::TAU;
 
     use proptest::prelude::*;
 
     use super::*;
-    use crate::context::Stopped;
+    use crate::{
+        context::Stopped,
+        testing::{noise, on_threads, stopped},
+    };
 
     fn literal(x: &[f64]) -> Vec<(f64, f64)> {
         let n = x.len();
@@ -169,7 +165,7 @@ mod tests {
     #[test]
     fn spreads_what_is_not_finite() {
         for strange in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-            for length in [2, 3, 8, 17, 1000] {
+            for length in [2, 3, 8, 17, 1000, 65_537, 65_538, 100_000] {
                 let mut x = vec![1.0; length];
                 x[1] = strange;
                 let spectrum = transform(&x);
@@ -180,14 +176,45 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_would_take_too_long() {
+    fn refuses_what_is_too_long() {
         let refused = fft(&Context::default(), &vec![0.0; MAX_LENGTH + 1]).expect_err("too long");
         assert!(
             refused
                 .to_string()
-                .starts_with("x: the vector has 4194305 elements"),
+                .starts_with("x: the vector has 67108865 elements"),
             "{refused}"
         );
+    }
+
+    #[test]
+    fn transforms_long_vectors_as_the_library_does() {
+        // A power of two, small factors, an odd number, twice a prime, a prime.
+        for length in [1 << 17, 100_000, 177_147, 131_074, 65_537] {
+            let x = noise(length, 1.0);
+            let spectrum = transform(&x);
+            let mut expected = plan(length).make_output_vec();
+            let transformed = plan(length).process(&mut x.clone(), &mut expected);
+            transformed.expect("the lengths fit");
+            assert_eq!(spectrum.real.len(), expected.len());
+            let energy: f64 = x.iter().map(|x| x * x).sum();
+            let tolerance = 1e-14 * energy.sqrt() * (length as f64).log2();
+            for (k, expected) in expected.into_iter().enumerate() {
+                let distance =
+                    (spectrum.real[k] - expected.re).hypot(spectrum.imaginary[k] - expected.im);
+                assert!(
+                    distance < tolerance,
+                    "{length}, {k}: {distance} is not below {tolerance}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn gives_the_same_on_one_thread_and_on_many() {
+        for length in [100_000, 65_537] {
+            let x = noise(length, 0.0);
+            assert!(on_threads(1, || transform(&x)) == on_threads(4, || transform(&x)));
+        }
     }
 
     #[test]
@@ -202,19 +229,21 @@ mod tests {
 
     #[test]
     fn stops_when_asked() {
-        let context = Context::default().with_stop_flag(Arc::new(AtomicBool::new(true)));
-        assert_eq!(fft(&context, &[1.0]), Err(KernelError::Stopped(Stopped)));
+        for x in [vec![1.0], vec![1.0; SHORT + 1]] {
+            assert_eq!(fft(&stopped(), &x), Err(KernelError::Stopped(Stopped)));
+        }
     }
 
     proptest! {
         #[test]
         fn agrees_with_the_definition(x in proptest::collection::vec(-10.0..10.0_f64, 1..80)) {
-            let spectrum = transform(&x);
             let expected = literal(&x);
-            prop_assert_eq!(spectrum.real.len(), expected.len());
-            for (k, (real, imaginary)) in expected.into_iter().enumerate() {
-                prop_assert!((spectrum.real[k] - real).abs() < 1e-9);
-                prop_assert!((spectrum.imaginary[k] - imaginary).abs() < 1e-9);
+            for spectrum in [transform(&x), real::transform(&Context::default(), &x)?] {
+                prop_assert_eq!(spectrum.real.len(), expected.len());
+                for (k, (real, imaginary)) in expected.iter().enumerate() {
+                    prop_assert!((spectrum.real[k] - real).abs() < 1e-9);
+                    prop_assert!((spectrum.imaginary[k] - imaginary).abs() < 1e-9);
+                }
             }
         }
     }
