@@ -11,7 +11,7 @@ use offgil_server::{
     admission::Admission,
     budget::Budget,
     config::Limits,
-    edge::{Edge, intake::IntakeLimits},
+    edge::{Edge, EdgeParts, intake::IntakeLimits},
     executor::Executor,
     in_flight::InFlight,
     invocation::Invoker,
@@ -76,15 +76,24 @@ pub fn framed(message: &[u8]) -> Vec<u8> {
 impl InProcess {
     fn new() -> Self {
         let catalogue = Catalogue::built_in();
-        let budget = Budget::new(MEMORY_BUDGET);
+        let budget = Budget::new(MEMORY_BUDGET, TIMEOUT);
         let limits = IntakeLimits {
             max_message_bytes: MAX_MESSAGE_BYTES,
             upload_timeout: TIMEOUT,
         };
         let metrics = Metrics::new(&catalogue, 1, MEMORY_BUDGET);
-        let edge = Edge::new(limits, budget.clone(), InFlight::default(), metrics, None);
+        let stops = metrics.stops();
+        let edge = Edge::new(EdgeParts {
+            limits,
+            budget: budget.clone(),
+            in_flight: InFlight::default(),
+            metrics,
+            tokens: None,
+            spans: None,
+            slow_call: TIMEOUT,
+        });
         let admission = Admission::new(1, TIMEOUT);
-        let executor = Executor::new(1).expect("threads");
+        let executor = Executor::new(1, stops).expect("threads");
         let invoker = Invoker::new(catalogue, admission, executor, LIMITS.max_call_memory);
         let (routes, _) = service::routes(invoker, LIMITS, false);
         let runtime = Builder::new_current_thread().enable_time().build();

@@ -7,13 +7,14 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Instant,
 };
 
 use offgil_kernels::{Context, Stopped};
+use prometheus::Histogram;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use tokio::sync::oneshot;
 
@@ -32,6 +33,8 @@ const LONG_POOLS: usize = 2;
 pub struct Executor {
     lanes: [Vec<Pool>; Lane::ALL.len()],
     stopping: Arc<AtomicBool>,
+    /// How long jobs go on that nobody waits for.
+    stops: Histogram,
 }
 
 #[derive(Debug)]
@@ -53,18 +56,26 @@ pub enum Failure {
     Stopped,
 }
 
+/// Whether the caller of a job no longer waits for it.
+#[derive(Debug, Default)]
+struct Abandoned {
+    flag: Arc<AtomicBool>,
+    since: OnceLock<Instant>,
+}
+
 /// Stops a job when its caller no longer waits for it.
-struct StopOnDrop(Arc<AtomicBool>);
+struct StopOnDrop(Arc<Abandoned>);
 
 // === impl Executor ===
 
 impl Executor {
-    /// Starts the pools, each with so many threads.
+    /// Starts the pools, each with so many threads; `stops` is told in seconds how long jobs go on that nobody waits
+    /// for any more.
     ///
     /// # Errors
     ///
     /// An error if the system refuses the threads.
-    pub fn new(threads: usize) -> Result<Self, ThreadPoolBuildError> {
+    pub fn new(threads: usize, stops: Histogram) -> Result<Self, ThreadPoolBuildError> {
         let pools = |lane: Lane| {
             let count = match lane {
                 Lane::Quick | Lane::Short => 1,
@@ -77,6 +88,7 @@ impl Executor {
         Ok(Self {
             lanes: [pools(Lane::Quick)?, pools(Lane::Short)?, pools(Lane::Long)?],
             stopping: Arc::default(),
+            stops,
         })
     }
 
@@ -94,20 +106,29 @@ impl Executor {
         deadline: Option<Instant>,
         job: impl FnOnce(&Context) -> T + Send + 'static,
     ) -> Result<T, Failure> {
-        let abandoned = Arc::new(AtomicBool::new(false));
+        let abandoned = Arc::new(Abandoned::default());
         let context = Context::default()
             .with_deadline(deadline)
-            .with_stop_flag(Arc::clone(&abandoned))
+            .with_stop_flag(Arc::clone(&abandoned.flag))
             .with_stop_flag(Arc::clone(&self.stopping));
-        let _stop = StopOnDrop(abandoned);
+        let _stop = StopOnDrop(Arc::clone(&abandoned));
+        let stops = self.stops.clone();
         let (sender, receiver) = oneshot::channel();
         let pool = self.least_busy(permit.lane());
         let turn = pool.take_turn();
         pool.pool.spawn(move || {
             let result = attempt(&context, job);
-            drop((permit, turn));
-            // The caller may have gone; then nobody wants the result.
-            let _ = sender.send(result);
+            let Some(since) = abandoned.since.get() else {
+                drop((permit, turn));
+                // The caller may go at this moment; then nobody wants the result.
+                let _ = sender.send(result);
+                return;
+            };
+            let has_run = !matches!(result, Err(Failure::Stopped));
+            drop((result, permit, turn));
+            if has_run {
+                stops.observe(since.elapsed().as_secs_f64());
+            }
         });
         receiver.await.unwrap_or(Err(Failure::Panicked))
     }
@@ -200,7 +221,9 @@ impl Drop for Turn {
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
+        // First the time: a job that sees the flag finds it.
+        self.0.since.get_or_init(Instant::now);
+        self.0.flag.store(true, Ordering::Release);
     }
 }
 
@@ -209,9 +232,17 @@ mod tests {
     use std::{sync::mpsc, time::Duration};
 
     use futures_util::FutureExt;
+    use prometheus::HistogramOpts;
 
     use super::*;
     use crate::admission::Admission;
+
+    /// An executor with one thread, and where it says how long jobs go on.
+    fn executor() -> (Executor, Histogram) {
+        let stops = HistogramOpts::new("stops", "Of a test.");
+        let stops = Histogram::with_opts(stops).expect("a sound name");
+        (Executor::new(1, stops.clone()).expect("threads"), stops)
+    }
 
     async fn permit() -> Permit {
         Admission::new(1, Duration::ZERO)
@@ -229,15 +260,16 @@ mod tests {
 
     #[tokio::test]
     async fn survives_a_panic() {
-        let executor = Executor::new(1).expect("threads");
+        let (executor, stops) = executor();
         let panicked: Result<(), _> = executor.run(permit().await, None, |_| panic!("test")).await;
         assert_eq!(panicked, Err(Failure::Panicked));
         assert_eq!(executor.run(permit().await, None, |_| 7).await, Ok(7));
+        assert_eq!(stops.get_sample_count(), 0, "somebody waited");
     }
 
     #[tokio::test]
     async fn stops_the_job_of_a_caller_that_has_gone() {
-        let executor = Executor::new(1).expect("threads");
+        let (executor, stops) = executor();
         let (progress, reports) = mpsc::channel();
         let mut call = Box::pin(executor.run(permit().await, None, move |context| {
             progress.send("begun").expect("the test waits");
@@ -249,11 +281,16 @@ mod tests {
         assert_eq!(reports.recv_timeout(patience), Ok("begun"));
         drop(call);
         assert_eq!(reports.recv_timeout(patience), Ok("stopped"));
+        let end = Instant::now() + patience;
+        while stops.get_sample_count() == 0 {
+            assert!(Instant::now() < end, "it says when the job has ended");
+            tokio::task::yield_now().await;
+        }
     }
 
     #[tokio::test]
     async fn stops_jobs_at_the_deadline_and_when_the_server_stops() {
-        let executor = Executor::new(1).expect("threads");
+        let (executor, _) = executor();
         let deadline = Some(Instant::now() + Duration::from_millis(1));
         let ended = executor.run(permit().await, deadline, wait_for_stop).await;
         // On a busy machine the deadline may pass before the job begins.
@@ -274,7 +311,7 @@ mod tests {
 
     #[tokio::test]
     async fn two_long_jobs_run_side_by_side_on_one_thread_each() {
-        let executor = Executor::new(1).expect("threads");
+        let (executor, _) = executor();
         let barrier = Arc::new(std::sync::Barrier::new(2));
         let job = || {
             let barrier = Arc::clone(&barrier);
@@ -288,7 +325,7 @@ mod tests {
 
     #[tokio::test]
     async fn does_not_begin_a_job_that_is_too_late() {
-        let executor = Executor::new(1).expect("threads");
+        let (executor, _) = executor();
         let job = executor.run(permit().await, Some(Instant::now()), |_| panic!("begun"));
         let failure: Result<(), _> = job.await;
         assert_eq!(failure, Err(Failure::Stopped));

@@ -52,6 +52,7 @@ struct Inner {
     kernels: HashMap<&'static str, OfKernel>,
     refusals: IntCounterVec,
     cancellations: IntCounter,
+    stops: Histogram,
     panics: IntCounter,
     gauges: Gauges,
 }
@@ -182,6 +183,13 @@ impl Metrics {
                 &registry,
                 IntCounter::new("offgil_cancellations_total", "Calls whose caller left."),
             ),
+            stops: register(
+                &registry,
+                Histogram::with_opts(histogram(
+                    "offgil_stop_seconds",
+                    "Time from when nobody waits for a running job any more to its end.",
+                )),
+            ),
             panics: register(
                 &registry,
                 IntCounter::new(
@@ -225,6 +233,11 @@ impl Metrics {
                 histogram.observe(spent.as_secs_f64());
             }
         }
+    }
+
+    /// Returns where the executor says how long jobs go on that nobody waits for.
+    pub fn stops(&self) -> Histogram {
+        self.0.stops.clone()
     }
 
     /// Counts a call that was refused for a reason.

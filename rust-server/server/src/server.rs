@@ -34,6 +34,7 @@ pub struct Server {
     admin: Option<Admin>,
     tls: Option<Arc<Tls>>,
     tokens: Option<Arc<Tokens>>,
+    metrics: Metrics,
     invoker: Invoker,
 }
 
@@ -98,7 +99,8 @@ impl Server {
         };
         let admin = config.admin.map(bind_admin).transpose()?;
         let admission = Admission::new(config.threads, config.max_queue_time);
-        let executor = Executor::new(config.threads)?;
+        let metrics = Metrics::new(&catalogue, config.threads, config.memory_budget);
+        let executor = Executor::new(config.threads, metrics.stops())?;
         let limit = config.limits.max_call_memory;
         let invoker = Invoker::new(catalogue, admission, executor, limit);
         Ok(Self {
@@ -107,6 +109,7 @@ impl Server {
             admin,
             tls,
             tokens,
+            metrics,
             invoker,
         })
     }
@@ -133,11 +136,6 @@ impl Server {
         let (routes, health) =
             service::routes(self.invoker.clone(), limits, self.config.reflection);
         let budget = Budget::new(self.config.memory_budget, self.config.max_queue_time);
-        let metrics = Metrics::new(
-            self.invoker.catalogue(),
-            self.config.threads,
-            self.config.memory_budget,
-        );
         let spans = self.config.otlp_endpoint.as_deref().map(Spans::to);
         let spans = spans.transpose().map_err(io::Error::other)?.map(Arc::new);
         let handler = {
@@ -149,7 +147,7 @@ impl Server {
                 limits: intake,
                 budget: budget.clone(),
                 in_flight: in_flight.clone(),
-                metrics: metrics.clone(),
+                metrics: self.metrics.clone(),
                 tokens: self.tokens.clone(),
                 spans: spans.clone(),
                 slow_call: self.config.slow_call,
@@ -174,7 +172,7 @@ impl Server {
         let mut acceptor = Acceptor::start(self.listeners, options, in_flight.clone(), handler)?;
         if let Some(admin) = self.admin {
             admin.start(Condition {
-                metrics,
+                metrics: self.metrics,
                 budget,
                 in_flight: in_flight.clone(),
                 connections: acceptor.open(),
