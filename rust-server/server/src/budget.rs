@@ -98,6 +98,11 @@ impl Budget {
         requests.load(Ordering::Relaxed) + results.taken() + results_of_small.taken()
     }
 
+    /// Returns how many bytes all calls may hold.
+    pub fn limit(&self) -> usize {
+        self.0.limit
+    }
+
     /// Returns how many bytes one call may have for its results; more would never be free at once.
     pub fn most_for_results(&self) -> usize {
         self.0.results.all * UNIT

@@ -141,16 +141,20 @@ impl Call {
         Duration::from_nanos(self.inner.spent[stage as usize].load(Ordering::Relaxed))
     }
 
-    /// Adds the microseconds of each stage that took any to trailers, or to the headers of an answer without.
+    /// Adds the microseconds of each stage to trailers, or to the headers of an answer without.
     pub fn write_spent(&self, headers: &mut HeaderMap) {
         for stage in Stage::ALL {
-            let micros = self.spent(stage).as_micros() as u64;
-            if micros > 0 {
-                let mut value = HeaderValue::from(micros);
-                // No value to remember, as for the request id.
-                value.set_sensitive(true);
-                headers.insert(stage.trailer(), value);
-            }
+            let value = match self.spent(stage).as_micros() as u64 {
+                // As most are that are none: HPACK's table remembers it.
+                0 => HeaderValue::from_static("0"),
+                micros => {
+                    let mut value = HeaderValue::from(micros);
+                    // No value to remember, as for the request id.
+                    value.set_sensitive(true);
+                    value
+                }
+            };
+            headers.insert(stage.trailer(), value);
         }
     }
 

@@ -206,16 +206,22 @@ impl Invoker {
         cost: Duration,
         job: impl FnOnce(&Context) -> Result<T, JobError> + Send + 'static,
     ) -> Result<T, Error> {
-        let submitted = Instant::now();
-        let of_job = call.clone();
-        let job = move |context: &Context| {
-            let began = Instant::now();
-            of_job.spend(Stage::Queue, began - submitted);
-            let result = job(context);
-            of_job.spend(Stage::Compute, began.elapsed());
-            result
-        };
-        self.execute(call, kernel, cost, job).await
+        self.execute(call, kernel, cost, timed(call, job)).await
+    }
+
+    /// Runs a job as [`execute_own`](Self::execute_own) does, one that computes rather than reads or writes.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`execute`](Self::execute).
+    pub async fn compute_own<T: Send + 'static>(
+        &self,
+        call: &Call,
+        kernel: &'static str,
+        cost: Duration,
+        job: impl FnOnce(&Context) -> Result<T, JobError> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.execute_own(call, kernel, cost, timed(call, job)).await
     }
 
     /// Does work of the server's own, such as reading. What is done faster than handed over to another thread is
@@ -326,6 +332,22 @@ fn check_at_most(
         bytes,
         limit,
     })
+}
+
+/// Returns a job that tells the call how long it waited from now on, and how long it took.
+fn timed<T>(
+    call: &Call,
+    job: impl FnOnce(&Context) -> Result<T, JobError> + Send + 'static,
+) -> impl FnOnce(&Context) -> Result<T, JobError> + Send + 'static {
+    let submitted = Instant::now();
+    let call = call.clone();
+    move |context: &Context| {
+        let began = Instant::now();
+        call.spend(Stage::Queue, began - submitted);
+        let result = job(context);
+        call.spend(Stage::Compute, began.elapsed());
+        result
+    }
 }
 
 /// Runs a kernel on the thread of its job, and measures the parts.

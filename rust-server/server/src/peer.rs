@@ -37,6 +37,8 @@ pub struct Delivery {
     began: Instant,
     /// When the connection last took a piece of it, in milliseconds since the beginning.
     moved: AtomicU64,
+    /// When it became worthless.
+    deadline: Option<Instant>,
 }
 
 /// How much a peer would lose if its connection were closed: the least goes first.
@@ -72,11 +74,12 @@ impl Peer {
         }
     }
 
-    /// Begins to deliver a large answer.
-    pub fn deliver(&self) -> Arc<Delivery> {
+    /// Begins to deliver a large answer, which is wanted until the deadline.
+    pub fn deliver(&self, deadline: Option<Instant>) -> Arc<Delivery> {
         let delivery = Arc::new(Delivery {
             began: self.began,
             moved: AtomicU64::new(millis(self.began.elapsed())),
+            deadline,
         });
         let mut deliveries = self.deliveries();
         if deliveries.len() == deliveries.capacity() {
@@ -88,14 +91,23 @@ impl Peer {
 
     /// Returns whether an answer has not moved for so long.
     pub fn leaves_unread(&self, patience: Duration) -> bool {
-        let now = millis(self.began.elapsed());
-        let rests = |known: &Weak<Delivery>| {
-            let moved = known.upgrade()?.moved.load(Ordering::Relaxed);
-            Some(now.saturating_sub(moved) > millis(patience))
-        };
+        self.delivers(|delivery| delivery.rests_for(patience))
+    }
+
+    /// Returns whether an answer has not moved for so long although its deadline passed that long ago. A caller that
+    /// lives has broken the call off by then.
+    pub fn leaves_expired(&self, patience: Duration) -> bool {
+        let now = Instant::now();
+        let has_expired = |deadline| now.saturating_duration_since(deadline) > patience;
+        self.delivers(|delivery| {
+            delivery.deadline.is_some_and(has_expired) && delivery.rests_for(patience)
+        })
+    }
+
+    fn delivers(&self, such: impl Fn(&Delivery) -> bool) -> bool {
         self.deliveries()
             .iter()
-            .any(|known| rests(known).unwrap_or(false))
+            .any(|known| known.upgrade().is_some_and(|delivery| such(&delivery)))
     }
 
     /// Returns what it would lose.
@@ -156,6 +168,11 @@ impl Delivery {
         let now = millis(self.began.elapsed());
         self.moved.store(now, Ordering::Relaxed);
     }
+
+    fn rests_for(&self, patience: Duration) -> bool {
+        let now = millis(self.began.elapsed());
+        now.saturating_sub(self.moved.load(Ordering::Relaxed)) > millis(patience)
+    }
 }
 
 fn millis(time: Duration) -> u64 {
@@ -179,12 +196,26 @@ mod tests {
     #[test]
     fn knows_the_answers_that_are_not_read() {
         let peer = Peer::new(Instant::now());
-        let (moving, resting) = (peer.deliver(), peer.deliver());
+        let (moving, resting) = (peer.deliver(None), peer.deliver(None));
         std::thread::sleep(Duration::from_millis(30));
         moving.moves();
         let patience = Duration::from_millis(15);
         assert!(peer.leaves_unread(patience));
         drop(resting);
         assert!(!peer.leaves_unread(patience));
+    }
+
+    #[test]
+    fn knows_the_answers_that_nobody_wants_any_more() {
+        let peer = Peer::new(Instant::now());
+        let now = Instant::now();
+        let _endless = peer.deliver(None);
+        let _wanted = peer.deliver(Some(now + Duration::from_secs(60)));
+        let expired = peer.deliver(Some(now));
+        std::thread::sleep(Duration::from_millis(30));
+        let patience = Duration::from_millis(15);
+        assert!(peer.leaves_expired(patience));
+        expired.moves();
+        assert!(!peer.leaves_expired(patience));
     }
 }

@@ -29,7 +29,7 @@ pub async fn within<F: Future>(deadline: Option<Instant>, answer: F) -> Result<F
     }
 }
 
-/// A response body that ends with DEADLINE_EXCEEDED if its next piece is not there in time.
+/// A response body that ends with DEADLINE_EXCEEDED if its next piece is not there, or not asked for, in time.
 #[derive(Debug)]
 pub struct WithDeadline<B> {
     body: B,
@@ -51,6 +51,16 @@ impl<B> WithDeadline<B> {
             expired: false,
         }
     }
+
+    fn has_passed(&self) -> bool {
+        self.deadline
+            .is_some_and(|deadline| tokio::time::Instant::now() >= deadline.into())
+    }
+
+    fn expire<E>(&mut self) -> Poll<Option<Result<Frame<Bytes>, E>>> {
+        self.expired = true;
+        Poll::Ready(Some(Ok(Frame::trailers(EXCEEDED.into_trailers()))))
+    }
 }
 
 impl<B: Body<Data = Bytes> + Unpin> Body for WithDeadline<B> {
@@ -65,6 +75,9 @@ impl<B: Body<Data = Bytes> + Unpin> Body for WithDeadline<B> {
         if this.expired {
             return Poll::Ready(None);
         }
+        if this.timer.is_none() && this.has_passed() {
+            return this.expire();
+        }
         if let ready @ Poll::Ready(_) = Pin::new(&mut this.body).poll_frame(cx) {
             return ready;
         }
@@ -75,8 +88,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for WithDeadline<B> {
             .timer
             .get_or_insert_with(|| Box::pin(sleep_until(deadline.into())));
         ready!(timer.as_mut().poll(cx));
-        this.expired = true;
-        Poll::Ready(Some(Ok(Frame::trailers(EXCEEDED.into_trailers()))))
+        this.expire()
     }
 
     fn is_end_stream(&self) -> bool {

@@ -206,7 +206,8 @@ impl<B> Observed<B> {
             // More may follow, or the peer may not take even these.
             None if self.has_begun || bytes > SMALL => {
                 let of_peer = self.observation.0.of_peer.as_ref();
-                self.delivery = of_peer.map(|call| call.peer().deliver());
+                let deadline = self.observation.0.call.deadline();
+                self.delivery = of_peer.map(|call| call.peer().deliver(deadline));
             }
             None => self.has_begun = true,
         }

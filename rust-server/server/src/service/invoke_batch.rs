@@ -85,7 +85,10 @@ fn make(
     if !kernel.states_cost() || kernel.cost(&arguments) > TINY {
         return Ok(None);
     }
-    invoker.check_memory(kernel.memory(&arguments), spec, &arguments)?;
+    let memory = kernel.memory(&arguments);
+    invoker.check_memory(memory, spec, &arguments)?;
+    // In the middle of a job there is no waiting for the half for results. Within the limit of a call.
+    call.holding().take(memory as usize)?;
     let mut timing = invoker.statistics().begin(call, spec.name);
     let began = Instant::now();
     let results = kernel.run(arguments, context);

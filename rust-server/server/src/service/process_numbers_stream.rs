@@ -26,6 +26,8 @@ struct Dataset {
     call: Call,
     requests: Streaming<ProcessNumbersStreamRequest>,
     rounds: u32,
+    /// Holds what the last chunk takes until its results have been passed on.
+    part: Option<Call>,
     /// How many numbers went through so far.
     count: u64,
     ended: bool,
@@ -54,6 +56,7 @@ pub(super) async fn answer(
         call,
         requests,
         rounds,
+        part: None,
         count: 0,
         ended: false,
     };
@@ -65,6 +68,7 @@ pub(super) async fn answer(
 impl Dataset {
     /// Returns the answer to the next message, and what is left of the dataset.
     async fn next(mut self) -> Result<Option<(ProcessNumbersStreamResponse, Self)>, Status> {
+        self.part = None;
         if self.ended {
             return Ok(None);
         }
@@ -85,12 +89,11 @@ impl Dataset {
     async fn chunk(&mut self, chunk: Bytes) -> Result<Bytes, Error> {
         let count = chunk.len() / WIDTH;
         let rounds = self.rounds;
+        let part = &*self.part.insert(self.call.part());
+        part.holding().take_for_results(chunk.len()).await?;
         let job = move |context: &Context| process_packed(chunk, rounds, context);
         let name = ProcessNumbers.spec().name;
-        let results = self
-            .invoker
-            .compute(&self.call.part(), name, cost(count), job)
-            .await?;
+        let results = self.invoker.compute(part, name, cost(count), job).await?;
         self.count += count as u64;
         self.call.note_count(count);
         Ok(results)

@@ -34,7 +34,7 @@ pub(super) async fn answer(
     call.note_count(2);
     let job = move |_: &Context| Ok(exact_sum(a, b)?);
     let cost = TIME_PER_PAIR;
-    let sum_of_squares = invoker.execute_own(call, name, cost, job).await?;
+    let sum_of_squares = invoker.compute_own(call, name, cost, job).await?;
     Ok(SumSquaresResponse { sum_of_squares })
 }
 
@@ -45,21 +45,24 @@ pub(super) async fn answer_batch(
 ) -> Result<BatchSumSquaresResponse, Error> {
     let name = SumSquares.spec().name;
     call.note_kernel(name);
-    call.note_count(pairs.len());
-    if pairs.len() > MAX_PAIRS {
-        let message = format!("a batch has at most {MAX_PAIRS} pairs, not {}", pairs.len());
+    let count = pairs.len();
+    call.note_count(count);
+    if count > MAX_PAIRS {
+        let message = format!("a batch has at most {MAX_PAIRS} pairs, not {count}");
         return Err(Error::field("pairs", "too_long", message));
     }
-    let cost = TIME_PER_PAIR * u32::try_from(pairs.len()).unwrap_or(u32::MAX);
+    let cost = TIME_PER_PAIR * u32::try_from(count).unwrap_or(u32::MAX);
     let job = move |context: &Context| {
-        let mut outcomes = Vec::with_capacity(pairs.len());
+        let mut outcomes = Vec::with_capacity(count);
         for chunk in pairs.chunks(CHUNK) {
             context.check()?;
             outcomes.extend(chunk.iter().map(|pair| outcome(exact_sum(pair.a, pair.b))));
         }
         Ok(outcomes)
     };
-    let outcomes = invoker.execute_own(call, name, cost, job).await?;
+    let bytes = count * size_of::<SumSquaresOutcome>();
+    call.holding().take_for_results(bytes).await?;
+    let outcomes = invoker.compute_own(call, name, cost, job).await?;
     Ok(BatchSumSquaresResponse { outcomes })
 }
 

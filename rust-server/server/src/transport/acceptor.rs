@@ -31,7 +31,7 @@ const GUESTS: usize = 32;
 const LEAVING: Duration = Duration::from_millis(250);
 /// Time between two looks at answers that are not read.
 const LOOK: Duration = Duration::from_secs(1);
-/// So long an answer may rest while memory is short.
+/// So long an answer may rest while memory is short, or past its deadline.
 const UNREAD: Duration = Duration::from_secs(5);
 
 /// What holds for connections.
@@ -209,6 +209,7 @@ where
         let (in_flight, lingering) = (self.in_flight.clone(), self.lingering.clone());
         let (open, peer) = (self.open.begin(), self.peers.welcome());
         let budget = self.options.budget.clone();
+        let window = connection::window(budget.limit(), self.open.count());
         self.connections.spawn(async move {
             let _open = open;
             let prefaced = async { preface::read(ready.await?).await };
@@ -238,15 +239,15 @@ where
                     request.extensions_mut().insert(Arc::clone(&of_peer));
                     handler(request)
                 };
-                if connection::serve(stream, handler, enough).await {
+                if connection::serve(stream, window, handler, enough).await {
                     returned.linger(&lingering).await;
                 }
             };
             tokio::select! {
                 () = served => {}
                 () = has_left(&peer) => {}
-                () = hoards(&peer, &budget) => {
-                    tracing::warn!("a peer that does not read its answers was left: memory is short");
+                why = hoards(&peer, &budget) => {
+                    tracing::warn!("a peer that does not read its answers was left: {why}");
                 }
             }
         });
@@ -260,12 +261,15 @@ async fn has_left(peer: &Peer) {
     tokio::time::sleep(LEAVING).await;
 }
 
-/// Waits until a peer leaves answers unread while memory is short.
-async fn hoards(peer: &Peer, budget: &Budget) {
+/// Waits until a peer leaves answers unread that it must not; returns why.
+async fn hoards(peer: &Peer, budget: &Budget) -> &'static str {
     loop {
         tokio::time::sleep(LOOK).await;
         if budget.is_short() && peer.leaves_unread(UNREAD) {
-            return;
+            return "memory is short";
+        }
+        if peer.leaves_expired(UNREAD) {
+            return "their deadline has passed";
         }
     }
 }
