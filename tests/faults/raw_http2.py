@@ -103,6 +103,8 @@ class Peer:
         self.socket.connect(("127.0.0.1", port))
         self.socket.sendall(preface)
         self._received = self.socket.makefile("rb")
+        # What may be sent on all streams together, as far as frames have been read.
+        self._window = 65_535
 
     def __enter__(self) -> Peer:
         """Does nothing."""
@@ -122,8 +124,21 @@ class Peer:
         self.socket.close()
 
     def wait_for_window(self) -> None:
-        """Waits until the server has told how much it takes on this connection."""
-        assert any(kind == WINDOW_UPDATE for kind, *_ in self.frames()), "the server has closed"
+        """Waits until the server tells how much more it takes on this connection."""
+        updates = (kind == WINDOW_UPDATE and not stream for kind, _, stream, _ in self.frames())
+        assert any(updates), "the server has closed"
+
+    def fill(self, stream: int, payload: bytes, *, size: int = 16_384) -> int:
+        """Sends what the window of the connection has room for; returns how many bytes."""
+        sent = payload[: self._window]
+        self._window -= len(sent)
+        self.socket.sendall(data(stream, sent, size=size))
+        return len(sent)
+
+    def upload(self, stream: int, payload: bytes) -> None:
+        """Sends all, and waits for the window of the connection where it is too small."""
+        while payload := payload[self.fill(stream, payload) :]:
+            self.wait_for_window()
 
     def answer(self) -> None:
         """Answers each PING, until the server closes or this side shuts down."""
@@ -147,7 +162,10 @@ class Peer:
         with suppress(ConnectionResetError):
             while head := self._received.read(HEAD.size):
                 high, low, kind, flags, stream = HEAD.unpack(head)
-                yield kind, flags, stream, self._received.read(high << 16 | low)
+                payload = self._received.read(high << 16 | low)
+                if kind == WINDOW_UPDATE and stream == 0:
+                    self._window += int.from_bytes(payload, "big")
+                yield kind, flags, stream, payload
 
 
 def _text(text: str) -> bytes:

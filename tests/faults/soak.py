@@ -4,15 +4,13 @@ Three servers behind one client target and an app with an embedded server are ca
 every kind: tiny calls, large ones, streams, JSON over HTTP, callers that leave in the middle,
 uploads that stall, bodies that are wrong. Every quarter of a minute one process is ended or killed
 in turn. The report says what failed, by kind, and how much memory the processes that were never
-ended have at the start and at the end.
+ended have in the first minute and in the last.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import random
-import socket
 import sys
 import tempfile
 import threading
@@ -20,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 import httpx
 import numpy as np
@@ -31,13 +30,23 @@ from processes import App, Process, Server, wait_for
 from raw_http import post, request
 
 from .load import Load
+from .raw_http2 import END_STREAM, HEADERS, Peer, call, message_head
 from .target import Target
 
 MIB = 1024 * 1024
 FAULT_EVERY = 15.0
+FAULTS = ("stop a replica", "kill a replica", "kill the sidecar")
+# Seconds between two looks at the memory, and how many looks a minute has.
+LOOK_INTERVAL = 1.0
+LOOKS = 60
+# From the median of the first minute to that of the last, in MiB: more than allocators keep for
+# later, and less than a leak that matters makes in half an hour.
+MOST_GROWTH = 32.0
+LEAST_SUCCESS = 0.999
 # Errors that a caller expects while its server goes away, and what an app says then.
 EXPECTED = {"ConnectionFailed", "HTTP 503"}
-PREFIX_OF_64_MB = b"\x00\x04\x00\x00\x00"
+PROCESS_NUMBERS = "offgil.v1.ComputeService/ProcessNumbers"
+UPLOAD_TIMEOUT = "3s"
 
 
 class Callers:
@@ -109,10 +118,17 @@ def add_callers(callers: Callers, steady: Server, app: App) -> None:
         return "ok"
 
     def stalls() -> str:
-        with socket.create_connection(("127.0.0.1", steady.port)) as connection:
-            connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + PREFIX_OF_64_MB)
-            time.sleep(1)
-        return "ok"
+        with Peer(steady.port) as peer:
+            peer.wait_for_window()
+            peer.socket.sendall(call(1, PROCESS_NUMBERS))
+            peer.fill(1, message_head(64_000_000) + bytes(1_000_000))
+            if random.random() < 0.5:
+                time.sleep(1)  # then it leaves
+                return "ok"
+            is_given_up = any(
+                kind == HEADERS and flags & END_STREAM for kind, flags, *_ in peer.frames()
+            )
+        return "ok" if is_given_up else "closed without an answer"
 
     callers.add("stream", stream)
     callers.add("kernel", kernel)
@@ -127,16 +143,43 @@ def start(process: Process) -> None:
     process.wait_until_ready()
 
 
-def rss(steady: Server, app: App) -> dict[str, float]:
-    return {
-        "server": psutil.Process(steady.pid).memory_info().rss / MIB,
-        "app": psutil.Process(app.pid).memory_info().rss / MIB,
-    }
+class Memory:
+    """What processes that are never ended have resident, in MiB, second by second."""
+
+    def __init__(self, **processes: Process) -> None:
+        """Has not looked yet."""
+        self._processes = {name: psutil.Process(x.pid) for name, x in processes.items()}
+        self._looks: dict[str, list[float]] = {name: [] for name in processes}
+
+    def watch(self, end: float) -> None:
+        """Looks again and again until then."""
+        while time.monotonic() < end:
+            for name, process in self._processes.items():
+                self._looks[name].append(process.memory_info().rss / MIB)
+            time.sleep(LOOK_INTERVAL)
+
+    def first_and_last(self) -> dict[str, tuple[float, float]]:
+        """Returns the medians of the first and of the last minute; of halves, if that is less."""
+        looks = {name: (x, min(LOOKS, len(x) // 2)) for name, x in self._looks.items()}
+        return {name: (median(x[:n]), median(x[-n:])) for name, (x, n) in looks.items()}
+
+    def __str__(self) -> str:
+        """Returns what they have now."""
+        return ", ".join(f"{name} {x[-1]:.1f} MiB" for name, x in self._looks.items())
+
+
+def replace(replicas: list[Server], index: int, folder: Path, *, kill: bool) -> None:
+    """Ends a replica, and starts another one on its port."""
+    leaving = replicas[index]
+    (leaving.sigkill if kill else leaving.sigterm)()
+    leaving.wait()
+    replicas[index] = Server(folder, port=leaving.port)
+    start(replicas[index])
 
 
 def soak(minutes: float, folder: Path) -> bool:
     """Runs for so many minutes; returns whether all was well."""
-    steady = Target(folder)
+    steady = Target(folder, "--upload-timeout", UPLOAD_TIMEOUT)
     app = App(folder)
     replicas = [Server(folder) for _ in range(2)]
     for process in (steady, app, *replicas):
@@ -144,50 +187,62 @@ def soak(minutes: float, folder: Path) -> bool:
     callers = Callers()
     target = "ipv4:" + ",".join(replica.address for replica in (steady, *replicas))
     add_callers(callers, steady, app)
-    faults = itertools.cycle(["stop a replica", "kill a replica", "kill the sidecar"])
     counts: Counter[str] = Counter()
-    with Load(target, callers=3) as load:
-        time.sleep(min(30, minutes * 20))  # caches and pools have their size
-        before = rss(steady, app)
-        end = time.monotonic() + minutes * 60
-        for number in itertools.count():
-            time.sleep(max(0, min(FAULT_EVERY, end - time.monotonic())))
-            if time.monotonic() >= end:
-                break
-            fault = next(faults)
-            counts[fault] += 1
-            if fault == "kill the sidecar":
-                for sidecar in app.sidecars():
-                    sidecar.kill()
-            else:
-                leaving = replicas[number % 2]
-                (leaving.sigterm if fault == "stop a replica" else leaving.sigkill)()
-                leaving.wait()
-                replacement = Server(folder, port=leaving.port)
-                start(replacement)
-                replicas[number % 2] = replacement
-            print(f"{fault}; {load.summary()}; {rss(steady, app)}", flush=True)
-        after = rss(steady, app)
-        callers.stop()
+    loads: list[Load] = []
+    memory = Memory(server=steady, app=app)
+    time.sleep(min(30, minutes * 20))  # caches and pools have their size
+    end = time.monotonic() + minutes * 60
+    while time.monotonic() < end:
+        # One for each round of faults: no caller of a load goes on for ever.
+        with Load(target, callers=3) as load:
+            loads.append(load)
+            for fault in FAULTS:
+                memory.watch(min(time.monotonic() + FAULT_EVERY, end))
+                if time.monotonic() >= end:
+                    break
+                if fault == "kill the sidecar":
+                    app.sidecar().kill()
+                else:
+                    index = counts.total() % len(replicas)
+                    replace(replicas, index, folder, kill=fault == "kill a replica")
+                counts[fault] += 1
+                print(f"{fault}; {load.summary()}; {memory}", flush=True)
+    callers.stop()
     wait_for(steady.is_idle, "the server has nothing left to do")
     print(f"faults: {dict(counts)}")
-    print(f"load of three replicas: {load.summary()}")
-    for name, count in sorted(callers.outcomes.items()):
-        print(f"{name}: {count}")
-    for name in before:
-        print(
-            f"RSS of the {name}: {before[name]:.1f} MiB at the start, {after[name]:.1f} at the end"
-        )
+    is_well = report(loads, callers.outcomes, memory)
     for process in (app, steady, *replicas):
         process.stop()
-    bad = [
+    return is_well
+
+
+def report(loads: list[Load], outcomes: Counter[str], memory: Memory) -> bool:
+    """Prints what became of all calls and of the memory; returns whether that is well."""
+    answered = sum(load.answered for load in loads)
+    failures = sum((load.failures for load in loads), Counter[str]())
+    wrong = [fault for load in loads for fault in load.wrong]
+    success = answered / max(answered + failures.total() + len(wrong), 1)
+    longest = max(load.longest for load in loads)
+    print(
+        f"load of three replicas: {answered} answered, {len(wrong)} wrong, failed: "
+        f"{dict(failures) or 'none'}, success {success:.3%}, longest {longest:.2f} s"
+    )
+    for name, count in sorted(outcomes.items()):
+        print(f"{name}: {count}")
+    faults = [
         name
-        for name in callers.outcomes
+        for name in outcomes
         if (kind := name.partition(": ")[2]) != "ok" and kind not in EXPECTED
     ]
-    is_well = not bad and not load.wrong and load.success_rate >= 0.999
-    print("all well" if is_well else f"NOT well: {bad} {load.wrong[:3]}")
-    return is_well
+    for name, (first, last) in memory.first_and_last().items():
+        print(f"RSS of the {name}: {first:.1f} MiB in the first minute, {last:.1f} in the last")
+        if last - first > MOST_GROWTH:
+            faults.append(f"memory of the {name} grew by {last - first:.1f} MiB")
+    if success < LEAST_SUCCESS or not all(load.answered for load in loads):
+        faults.append(f"success {success:.3%}")
+    faults += wrong[:3]
+    print(f"NOT well: {faults}" if faults else "all well")
+    return not faults
 
 
 def main() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,10 +17,24 @@ from processes import App, Server
 from .load import Load
 
 SECONDS = 60.0
+# Of the kills that a minute has, a restart on a busy machine may take the time of a few.
+LEAST_KILLS = 0.8 * SECONDS
 LEAST_SUCCESS = 0.999
+# No request takes longer, in seconds: far more than a restart, and far less than any deadline.
+LONGEST = 5.0
 REPLICAS = 3
 
 pytestmark = pytest.mark.timeout(180)
+
+
+def every_second() -> Iterator[None]:
+    """Yields every second for a minute, however long the block takes for what it does."""
+    began = due = time.monotonic()
+    while due < began + SECONDS:
+        # A second that was missed is not made up for by two kills at once.
+        due = max(due + 1, time.monotonic())
+        time.sleep(max(0.0, due - time.monotonic()))
+        yield
 
 
 def test_a_replica_is_killed_every_second(start: Start[Server], tmp_path: Path) -> None:
@@ -27,20 +42,18 @@ def test_a_replica_is_killed_every_second(start: Start[Server], tmp_path: Path) 
     target = "ipv4:" + ",".join(replica.address for replica in replicas)
     killed = 0
     with Load(target, callers=4) as load:
-        end = time.monotonic() + SECONDS
-        while time.monotonic() < end:
+        for _ in every_second():
             index = killed % REPLICAS
-            time.sleep(1)
             replicas[index].sigkill()
             replicas[index].wait()
             killed += 1
             replicas[index] = start(Server(tmp_path, port=replicas[index].port))
         load.wait_for_answers(10)
     print(f"killed {killed} times; {load.summary()}")
-    assert killed > SECONDS / 3
+    assert killed >= LEAST_KILLS
     assert load.wrong == []
     assert load.success_rate >= LEAST_SUCCESS
-    assert load.longest < 10
+    assert load.longest < LONGEST
 
 
 def test_the_embedded_sidecar_is_killed_every_second(start: Start[App], tmp_path: Path) -> None:
@@ -48,13 +61,16 @@ def test_the_embedded_sidecar_is_killed_every_second(start: Start[App], tmp_path
     numbers = list(range(50))
     expected = answer_to(numbers)
     faults: list[str] = []
+    times: list[float] = []
     stopping = False
 
     def call() -> int:
         answered = 0
         with httpx.Client(base_url=app.url, timeout=40) as client:
             while not stopping:
+                began = time.monotonic()
                 answer = client.post("/process-numbers-rust", json={"numbers": numbers})
+                times.append(time.monotonic() - began)
                 if answer.status_code == 200:
                     assert answer.json() == expected
                     answered += 1
@@ -66,9 +82,7 @@ def test_the_embedded_sidecar_is_killed_every_second(start: Start[App], tmp_path
     with ThreadPoolExecutor(2) as pool:
         callers = [pool.submit(call) for _ in range(2)]
         try:
-            end = time.monotonic() + SECONDS
-            while time.monotonic() < end:
-                time.sleep(1)
+            for _ in every_second():
                 for sidecar in app.sidecars():
                     sidecar.kill()
                     killed += 1
@@ -76,6 +90,10 @@ def test_the_embedded_sidecar_is_killed_every_second(start: Start[App], tmp_path
             stopping = True
         answered = sum(caller.result() for caller in callers)
     rate = answered / (answered + len(faults))
-    print(f"killed {killed} times; {answered} answered, {len(faults)} failed, success {rate:.3%}")
-    assert killed > SECONDS / 3
+    print(
+        f"killed {killed} times; {answered} answered, {len(faults)} failed, success {rate:.3%}, "
+        f"longest {max(times):.2f} s"
+    )
+    assert killed >= LEAST_KILLS
     assert rate >= LEAST_SUCCESS, faults[:5]
+    assert max(times) < LONGEST

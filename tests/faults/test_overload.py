@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -17,14 +19,22 @@ import pytest
 from offgil import AsyncClient, Client
 
 from conftest import Start
-from processes import Server
+from processes import Server, clean_environment, wait_for
 
-from .target import Target
+from .target import MEGABYTE, Target
 
 MIB = 1024 * 1024
-# p99 of a tiny call beside bulk work, against its idle p99, or against this on a busy machine.
+# p99 of a tiny call beside bulk work, against its idle p99 just before: the median of pairs of
+# series, since one of them may fall into a moment in which the machine does something else.
 MOST_TIMES_IDLE = 5
-LEAST_IDLE_P99 = 0.002
+PAIRS = 5
+SECONDS_OF_A_SERIES = 1.5
+# A long job beside another one, against the same one alone, just before and just after: the median
+# of so many.
+MOST_TIMES_ALONE = 3
+ROUNDS_OF_JOBS = 3
+# Between two looks at the memory of the server, in seconds.
+LOOK_INTERVAL = 0.005
 OPTION = {
     "spot": 100.0,
     "strike": 105.0,
@@ -32,38 +42,46 @@ OPTION = {
     "volatility": 0.2,
     "maturity": 1.0,
 }
-# Callers in a process of their own: the interpreter of the test has nothing to do with them.
+# Callers in a process of their own, until its standard input ends: the interpreter of the test has
+# nothing to do with them.
 BULK = """
-import sys, threading, time
+import sys, threading
 from offgil import Client
-end = time.monotonic() + float(sys.argv[2])
+ended = threading.Event()
 def call(client):
-    while time.monotonic() < end:
+    while not ended.is_set():
         client.run("monte_carlo_option", spot=100.0, strike=105.0, rate=0.03, volatility=0.2,
             maturity=1.0, paths=20_000_000)
 with Client(sys.argv[1], timeout=60) as client:
     threads = [threading.Thread(target=call, args=(client,)) for _ in range(4)]
     [thread.start() for thread in threads]
+    sys.stdin.read()
+    ended.set()
     [thread.join() for thread in threads]
 """
 
 
 @contextmanager
-def bulk_work(server: Server, seconds: float) -> Iterator[None]:
-    """Keeps all cores of the server busy with long jobs."""
-    command = [sys.executable, "-c", BULK, server.target, str(seconds)]
-    with subprocess.Popen(command) as process:
+def bulk_work(server: Target) -> Iterator[None]:
+    """Keeps all cores of the server busy with long jobs, until the block ends."""
+    command = [sys.executable, "-c", BULK, server.target]
+    environment = clean_environment()
+    with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment) as process:
+        assert process.stdin is not None
+        wait_for(lambda: server.metric("offgil_running_jobs", lane="long") >= 2, "both pools work")
         yield
+        process.stdin.close()
         assert process.wait() == 0
+    wait_for(server.is_idle, "the bulk work has ended")
 
 
-def latencies(client: Client, seconds: float) -> list[float]:
+def latencies(call: Callable[[], None], seconds: float = SECONDS_OF_A_SERIES) -> list[float]:
     """Returns the times of tiny calls, sorted."""
     found = []
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         began = time.perf_counter()
-        assert client.sum_squares(3, 4) == 25
+        call()
         found.append(time.perf_counter() - began)
         time.sleep(0.002)
     return sorted(found)
@@ -73,25 +91,39 @@ def p99(sorted_times: list[float]) -> float:
     return sorted_times[int(len(sorted_times) * 0.99)]
 
 
-def test_a_tiny_call_does_not_wait_for_bulk_work(start: Start[Target], tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["SumSquares", "Invoke"])
+def test_a_tiny_call_does_not_wait_for_bulk_work(
+    start: Start[Target], tmp_path: Path, method: str
+) -> None:
     server = start(Target(tmp_path))
-    with Client(server.target) as client:
-        latencies(client, 0.5)
-        idle = latencies(client, 3)
-        with bulk_work(server, 6):
-            while server.metric("offgil_running_jobs", lane="long") < 2:
-                time.sleep(0.01)
-            busy = latencies(client, 4)
-    line = ", ".join(
-        f"{name} p50 {median(times) * 1e3:.2f} p99 {p99(times) * 1e3:.2f} ms"
-        for name, times in (("idle", idle), ("busy", busy))
-    )
-    print(f"{line}: {p99(busy) / p99(idle):.1f} times")
-    assert p99(busy) <= MOST_TIMES_IDLE * max(p99(idle), LEAST_IDLE_P99)
+    ratios = []
+    with Client(server.target, batching=False) as client:
+
+        def sum_squares() -> None:
+            assert client.sum_squares(3, 4) == 25
+
+        def invoke() -> None:
+            assert client.run("ema", x=[1.0, 2.0, 4.0], alpha=0.5) == [1.0, 1.5, 2.75]
+
+        call = {"SumSquares": sum_squares, "Invoke": invoke}[method]
+        latencies(call, 0.5)
+        for _ in range(PAIRS):
+            idle = latencies(call)
+            with bulk_work(server):
+                busy = latencies(call)
+            ratios.append(p99(busy) / p99(idle))
+            line = ", ".join(
+                f"{name} p50 {median(times) * 1e3:.2f} p99 {p99(times) * 1e3:.2f} ms"
+                for name, times in (("idle", idle), ("busy", busy))
+            )
+            print(f"{method}: {line}: {ratios[-1]:.1f} times")
+    print(f"{method}: median of {PAIRS} ratios: {median(ratios):.1f}")
+    assert median(ratios) <= MOST_TIMES_IDLE
 
 
 async def test_two_long_jobs_share_the_cores(start: Start[Server], tmp_path: Path) -> None:
     server = start(Server(tmp_path))
+    ratios = []
     async with AsyncClient(server.target, batching=False) as client:
 
         async def run(paths: int) -> float:
@@ -99,15 +131,21 @@ async def test_two_long_jobs_share_the_cores(start: Start[Server], tmp_path: Pat
             await client.run("monte_carlo_option", **OPTION, paths=paths)
             return time.monotonic() - began
 
-        alone = await run(40_000_000)
-        long = asyncio.create_task(run(400_000_000))
-        await asyncio.sleep(0.1)
-        beside = await run(40_000_000)
-        is_first = not long.done()
-        await long
-    print(f"alone {alone:.2f} s, beside one ten times as long {beside:.2f} s")
-    assert is_first
-    assert beside < 6 * alone
+        for _ in range(ROUNDS_OF_JOBS):
+            before = await run(40_000_000)
+            long = asyncio.create_task(run(400_000_000))
+            await asyncio.sleep(0.1)
+            beside = await run(40_000_000)
+            assert not long.done()
+            await long
+            after = await run(40_000_000)
+            alone = (before + after) / 2
+            ratios.append(beside / alone)
+            print(
+                f"alone {alone:.2f} s, beside one ten times as long {beside:.2f} s: "
+                f"{ratios[-1]:.1f} times"
+            )
+    assert median(ratios) <= MOST_TIMES_ALONE
 
 
 async def test_the_refused_are_told_when_to_come_back_and_then_get_through(
@@ -150,13 +188,36 @@ async def test_what_cannot_end_before_its_deadline_is_refused_at_once(
         assert server.is_idle()
 
 
+@contextmanager
+def peaks(server: Target) -> Iterator[dict[str, float]]:
+    """Yields the most of the budget that is taken and of resident memory, while the block runs."""
+    most = {"budget": 0.0, "memory": 0.0}
+    ended = threading.Event()
+
+    def watch(name: str, look: Callable[[], float]) -> None:
+        while not ended.wait(LOOK_INTERVAL):
+            most[name] = max(most[name], look())
+
+    with ThreadPoolExecutor(2) as pool:
+        watching = [
+            pool.submit(watch, "budget", server.budget),
+            pool.submit(watch, "memory", server.memory),
+        ]
+        try:
+            yield most
+        finally:
+            ended.set()
+        for watcher in watching:
+            watcher.result()
+
+
 async def test_honest_overload_stays_within_the_memory_budget(
     start: Start[Target], tmp_path: Path
 ) -> None:
-    flags = ["--memory-budget", "128MiB", "--max-message-bytes", "32MiB"]
+    budget = 128 * MIB
+    flags = ["--memory-budget", str(budget), "--max-message-bytes", "32MiB"]
     server = start(Target(tmp_path, *flags))
     numbers = np.arange(MIB)  # 8 MiB, and as much for each of its two results
-    peak = 0.0
 
     async with AsyncClient(server.target, batching=False, timeout=60) as client:
 
@@ -168,19 +229,19 @@ async def test_honest_overload_stays_within_the_memory_budget(
                 assert error.retry_after is not None
                 return False
 
-        async def watch() -> None:
-            nonlocal peak
-            while True:
-                metric = asyncio.to_thread(server.metric, "offgil_memory_budget_bytes")
-                peak = max(peak, await metric)
-
-        watching = asyncio.create_task(watch())
-        outcomes = await asyncio.gather(*(call() for _ in range(24)))
-        watching.cancel()
-        print(f"{sum(outcomes)} of {len(outcomes)} answered; {peak / MIB:.0f} MiB at most")
+        assert await client.sum_squares(3, 4) == 25
+        idle = server.memory()
+        with peaks(server) as most:
+            outcomes = await asyncio.gather(*(call() for _ in range(24)))
+        print(
+            f"{sum(outcomes)} of {len(outcomes)} answered; {most['budget'] / MIB:.0f} MiB of the "
+            f"budget of {budget / MIB:.0f} at most; resident memory: idle {idle:.0f} MB, peak "
+            f"{most['memory']:.0f} MB"
+        )
         assert 0 < sum(outcomes) < len(outcomes)
-        assert peak <= 128 * MIB
+        assert 0 < most["budget"] <= budget
+        # A container with twice the budget, which is the rule of docs/operations.md, is enough.
+        assert idle < most["memory"] <= 2 * budget / MEGABYTE
         assert server.metric("offgil_refusals_total", reason="memory") > 0
         assert await client.sum_squares(3, 4) == 25
-        await asyncio.to_thread(lambda: time.sleep(0.2))
-        assert server.is_idle()
+        wait_for(server.is_idle, "no call, job or byte is left")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import socket
 import ssl
@@ -15,6 +16,7 @@ import offgil
 import pytest
 from offgil._proto.offgil.v1 import compute_pb2
 
+from certificates import Authority, SecureServer
 from conftest import Start
 from processes import PATIENCE, wait_for
 
@@ -48,9 +50,26 @@ PAUSE = 0.01
 PREFACE_PATIENCE = 20.0
 
 
-def call_as_newcomer(server: Target, timeout: float = 5.0) -> None:
-    """Calls on a connection of its own."""
-    with offgil.Client(server.target, timeout=timeout, connect_timeout=timeout) as newcomer:
+class SecureTarget(Target, SecureServer):
+    """A target whose TCP port takes TLS; the honest caller beside an attack uses its socket."""
+
+    def __init__(self, folder: Path, authority: Authority, *flags: str) -> None:
+        """Describes a server with a certificate of its own."""
+        identity = authority.issue("server")
+        tls = ["--tls-cert", str(identity.cert), "--tls-key", str(identity.key)]
+        super().__init__(folder, *tls, *flags)
+
+    @property
+    def target(self) -> str:
+        return self.unix_target
+
+
+def call_as_newcomer(
+    server: Target, timeout: float = 5.0, *, tls: offgil.TLSConfig | None = None
+) -> None:
+    """Calls on a TCP connection of its own."""
+    target = f"dns:///{server.address}"
+    with offgil.Client(target, timeout=timeout, connect_timeout=timeout, tls=tls) as newcomer:
         assert newcomer.sum_squares(3, 4) == 25
 
 
@@ -89,8 +108,9 @@ def test_large_answers_that_are_not_read(
     budget = 128 * MEBIBYTE
     flags = ["--memory-budget", str(budget), "--max-message-bytes", "16MiB"]
     server = start(Target(tmp_path, *flags))
-    text = b'{"numbers":[%s]}' % b",".join([b"1"] * 100_000)
-    request = compute_pb2.InvokeJsonRequest(kernel="process_numbers", body=text)
+    # A small request with an answer of half a megabyte: peers need not wait for their own window.
+    text = json.dumps({"a": [[1.0]] * 350, "b": [[1.0] * 350]}).encode()
+    request = compute_pb2.InvokeJsonRequest(kernel="matmul", body=text)
     body = request.SerializeToString()
     preface = PREFACE + settings({INITIAL_WINDOW_SIZE: window}) + frame(SETTINGS, ACK)
     most = {"max_growth_mb": budget / MEGABYTE + 64, "max_p99_ms": 500.0}  # it computes, too
@@ -110,25 +130,61 @@ def test_large_answers_that_are_not_read(
             call_as_newcomer(server)
 
 
+def client_hello() -> bytes:
+    """Returns the first bytes of a TLS client."""
+    sent = ssl.MemoryBIO()
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["h2"])
+    connection = context.wrap_bio(ssl.MemoryBIO(), sent, server_hostname="localhost")
+    with suppress(ssl.SSLWantReadError):
+        connection.do_handshake()
+    return sent.read()
+
+
+def wait_until_left(
+    server: Target, peers: list[Peer], slow: bytes, tls: offgil.TLSConfig | None = None
+) -> None:
+    """Waits until a server has closed all peers, of which every other one sends a byte a second."""
+    others = server.connections() - len(peers)
+    began = time.monotonic()
+    rest = iter(slow)
+    while server.connections() > others:
+        assert time.monotonic() - began < PREFACE_PATIENCE
+        byte = next(rest).to_bytes(1, "big")
+        for peer in peers[::2]:
+            with suppress(ConnectionError):
+                peer.socket.sendall(byte)
+        call_as_newcomer(server, tls=tls)
+        time.sleep(1.0)  # a slow peer is the scenario, no synchronisation
+    print(f"{len(peers)} peers closed after {time.monotonic() - began:.1f} s")
+    for peer in peers:
+        peer.socket.settimeout(AT_ONCE)
+        assert is_closed(peer)
+
+
 def test_prefaces_that_do_not_come(start: Start[Target], tmp_path: Path, beside: Beside) -> None:
     server = start(Target(tmp_path))
     with beside(server), ExitStack() as stack:
         before = server.connections()  # the bystander's
         peers = [stack.enter_context(Peer(server.port, preface=b"")) for _ in range(200)]
         wait_for(lambda: server.connections() == before + len(peers), "they are connected")
-        began = time.monotonic()
-        rest = iter(PREFACE)
-        while server.connections() > before:
-            assert time.monotonic() - began < PREFACE_PATIENCE
-            byte = next(rest).to_bytes(1, "big")
-            for peer in peers[::2]:
-                with suppress(ConnectionError):
-                    peer.socket.sendall(byte)
-            call_as_newcomer(server)
-            time.sleep(1.0)  # a slow peer is the scenario, no synchronisation
-        for peer in peers:
-            peer.socket.settimeout(AT_ONCE)
-            assert is_closed(peer)
+        wait_until_left(server, peers, PREFACE)
+
+
+def test_tls_handshakes_that_do_not_end(
+    start: Start[SecureTarget], tmp_path: Path, beside: Beside
+) -> None:
+    authority = Authority(tmp_path)
+    server = start(SecureTarget(tmp_path, authority))
+    hello = client_hello()
+    with beside(server), ExitStack() as stack:
+        before = server.connections()
+        # Every other one begins byte by byte; the others say nothing, or all that they must before
+        # the server answers.
+        firsts = [b"", b"", b"", hello] * 50
+        peers = [stack.enter_context(Peer(server.port, preface=first)) for first in firsts]
+        wait_for(lambda: server.connections() == before + len(peers), "they are connected")
+        wait_until_left(server, peers, hello, authority.tls())
 
 
 @pytest.mark.parametrize(
@@ -159,11 +215,11 @@ def test_connections_that_rest(
 
 
 def test_a_caller_keeps_its_place_in_a_burst_of_connections(
-    start: Start[Target], tmp_path: Path
+    start: Start[Target], tmp_path: Path, beside: Beside
 ) -> None:
     server = start(Target(tmp_path, "--max-connections", "50"))
     sum_of_nothing = call(1, SUM_SQUARES) + data(1, message_head(0), flags=END_STREAM)
-    with Peer(server.port) as caller, ExitStack() as stack:
+    with beside(server), Peer(server.port) as caller, ExitStack() as stack:
         caller.socket.sendall(sum_of_nothing)
         assert any(stream == 1 and flags & END_STREAM for _, flags, stream, _ in caller.frames())
         time.sleep(0.1)  # it rests for a moment, which is the scenario
@@ -172,17 +228,6 @@ def test_a_caller_keeps_its_place_in_a_burst_of_connections(
         caller.socket.settimeout(1.0)
         with suppress(TimeoutError):
             assert GOAWAY not in (kind for kind, *_ in caller.frames())
-
-
-def client_hello() -> bytes:
-    """Returns the first bytes of a TLS client."""
-    sent = ssl.MemoryBIO()
-    connection = ssl.create_default_context().wrap_bio(
-        ssl.MemoryBIO(), sent, server_hostname="localhost"
-    )
-    with suppress(ssl.SSLWantReadError):
-        connection.do_handshake()
-    return sent.read()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -37,6 +38,8 @@ BUDGET = 256 << 20
 STREAMS_OF_A_CONNECTION = range(1, 2 * 256, 2)
 FLAGS = ("--memory-budget", str(BUDGET), "--upload-timeout", "3s")
 NUMBERS = np.arange(1_000_000)
+# With those of the test itself just under the limit of the server.
+CONNECTIONS = 1_000
 
 
 def process_large(server: Target) -> None:
@@ -85,19 +88,42 @@ def test_announced_messages_that_do_not_come(
     assert bystander.cost.peak_budget_mb < BUDGET / MEGABYTE
 
 
+def test_a_thousand_connections_that_send_a_byte_a_second(
+    start: Start[Target], tmp_path: Path, beside: Beside
+) -> None:
+    flags = ["--memory-budget", str(BUDGET), "--upload-timeout", "60s"]
+    server = start(Target(tmp_path, *flags))
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a descriptor for each
+    begun = call(1, PROCESS_NUMBERS) + data(1, message_head(64_000_000))
+    with beside(server, max_growth_mb=BUDGET / MEGABYTE) as bystander, ExitStack() as stack:
+        peers = [stack.enter_context(Peer(server.port)) for _ in range(CONNECTIONS)]
+        for peer in peers:
+            peer.socket.sendall(begun)
+        wait_for(lambda: server.metric("offgil_in_flight") >= CONNECTIONS, "all have begun")
+        for _ in range(5):
+            process_large(server)
+            for peer in peers:
+                peer.socket.sendall(data(1, b"x"))
+            time.sleep(1.0)  # a byte a second is the scenario, no synchronisation
+        assert server.connections() >= CONNECTIONS
+    assert bystander.cost is not None
+    assert bystander.cost.peak_budget_mb < BUDGET / MEGABYTE
+
+
 def test_half_messages_until_the_budget_is_full(
     start: Start[Target], tmp_path: Path, beside: Beside
 ) -> None:
     server = start(Target(tmp_path, *FLAGS))
-    half = message_head(60_000_000) + bytes(1_000_000)
-    # As many as the window of a connection takes.
+    half = message_head(60_000_000) + bytes(600_000)
     streams = range(1, 2 * 15, 2)
     with beside(server, max_growth_mb=BUDGET / MEGABYTE + 64), ExitStack() as stack:
         for _ in range(20):
             peer = stack.enter_context(Peer(server.port))
             peer.wait_for_window()
             for stream in streams:
-                peer.socket.sendall(call(stream, PROCESS_NUMBERS) + data(stream, half))
+                peer.socket.sendall(call(stream, PROCESS_NUMBERS))
+                peer.upload(stream, half)
         wait_for(lambda: server.metric("offgil_refusals_total") > 0, "the budget is full")
         with offgil.Client(server.target) as newcomer:
             assert newcomer.sum_squares(3, 4) == 25
@@ -144,19 +170,18 @@ def test_uploads_that_wait_for_their_answers_to_be_read(
         message_head(x.ByteSize()) + x.SerializeToString() for x in (header, chunk, chunk)
     )
     preface = PREFACE + settings({INITIAL_WINDOW_SIZE: 0}) + frame(SETTINGS, ACK)
-    # What is not read yet is beyond the budget: the window of each connection, which is 4 MiB.
-    with beside(server, max_growth_mb=20 * 4.2 + 16), ExitStack() as stack:
+    # What is not read yet is beyond the budget: the window of each connection, 4 MiB of the first
+    # and less the more there are.
+    with beside(server, max_growth_mb=20 * 2.0 + 16), ExitStack() as stack:
         for _ in range(20):
             peer = stack.enter_context(Peer(server.port, preface=preface))
             peer.wait_for_window()
             for stream in range(1, 2 * streams, 2):
                 message = message_head(bytes_of_each) + bytes(bytes_of_each)
                 with suppress(ConnectionError):  # too many tiny frames are an error
-                    peer.socket.sendall(
-                        call(stream, PROCESS_NUMBERS_STREAM)
-                        + data(stream, begun)
-                        + data(stream, message, size=size)
-                    )
+                    peer.socket.sendall(call(stream, PROCESS_NUMBERS_STREAM))
+                    peer.fill(stream, begun)
+                    peer.fill(stream, message, size=size)
         calls = 20 * streams
         wait_for(
             lambda: server.metric("offgil_in_flight") >= calls or server.connections() == 1,
