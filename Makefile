@@ -28,7 +28,7 @@ export BENCH_OHA = $(TOOLS)/bin/oha
 .DEFAULT_GOAL := help
 .PHONY: help setup server run test test-rust test-python test-black-box test-faults soak bench bench-quick bench-peers \
 	bench-kernels fuzz fuzz-quick check check-rust check-deny \
-	check-python check-proto proto lock dist test-compose \
+	check-python check-proto audit audit-rust audit-python proto lock dist test-compose \
 	test-new-project clean
 
 help: ## Show this list
@@ -69,8 +69,12 @@ test-rust:
 test-python: $(VENV)/.ready
 	cd python-client && $(BIN)/pytest -q
 
-test-black-box: setup $(TRITON)/.ready
-	cd tests && $(BIN)/pytest -q --ignore=compose --ignore=faults
+test-black-box: setup $(TRITON)/.ready | $(TOOLS)/bin/promtool
+	cd tests && PATH="$(TOOLS)/bin:$$PATH" $(BIN)/pytest -q --ignore=compose --ignore=faults
+
+# From Debian's package, without root. Where it cannot be had, the tests that need it are skipped and say so.
+$(TOOLS)/bin/promtool:
+	@tests/get-promtool $@ || echo "there is no promtool: its tests are skipped"
 
 bench: server bench-peers $(TOOLS)/bin/oha ## Measure the service beside its peers, in about 10 minutes, and write docs/benchmarks.md
 	cd tests && $(CURDIR)/$(BENCH)/bin/python -m benchmarks.service --write $(BENCH_FLAGS)
@@ -127,6 +131,18 @@ $(TOOLS)/bin/cargo-deny:
 	CARGO_TARGET_DIR=$(TOOLS)/build CARGO_PROFILE_DEV_DEBUG=0 \
 		cargo install --quiet --debug --locked --root $(TOOLS) cargo-deny@$(CARGO_DENY_VERSION)
 	rm -rf $(TOOLS)/build
+
+audit: audit-rust audit-python ## Look for known vulnerabilities in what the locks name; says where it cannot
+
+audit-rust: $(TOOLS)/bin/cargo-deny
+	@cd rust-server && if $(TOOLS)/bin/cargo-deny --log-level error --all-features fetch db; then \
+		$(TOOLS)/bin/cargo-deny --all-features check --disable-fetch advisories; \
+	else \
+		echo "Cargo.lock: not audited: the RustSec database cannot be reached"; \
+	fi
+
+audit-python: $(VENV)/.ready
+	@$(BIN)/python python-client/audit-locks
 
 check-python: $(VENV)/.ready
 	$(BIN)/ruff check $(PYTHON_SOURCES)
