@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import offgil
 import pytest
 from offgil import AsyncClient
+from offgil._gatherer import STALLED
 
 from conftest import Start
-from processes import Server
+from processes import Server, wait_for
 
 MANY = 300
+# Seconds between the deadlines of two calls in one batch, so that a busy machine tells them apart.
+APART = 2.0
 
 
 async def waiting(*calls: asyncio.Task[int]) -> None:
     """Lets calls begin, all of which wait for a server that stands still."""
     await asyncio.sleep(0)
     assert not any(call.done() for call in calls)
+
+
+async def departed() -> None:
+    """Waits until what has gathered behind a call without an answer is in flight itself."""
+    await asyncio.sleep(2 * STALLED)
+
+
+def hold_up(seconds: float) -> None:
+    """Lets nothing else of this event loop go on, so that no batch departs meanwhile."""
+    time.sleep(seconds)
 
 
 async def test_calls_in_one_batch_do_not_touch_each_other(
@@ -42,6 +56,56 @@ async def test_calls_in_one_batch_do_not_touch_each_other(
             await overflow
     assert len(server.calls("BatchSumSquares")) >= 1
     assert len(server.calls("SumSquares")) < 20
+
+
+async def test_a_caller_that_leaves_a_batch_in_flight_takes_no_other_with_it(
+    start: Start[Server], tmp_path: Path
+) -> None:
+    server = start(Server(tmp_path))
+    async with AsyncClient(server.target) as client:
+        assert await client.sum_squares(1, 1) == 2
+        with server.frozen():
+            first = asyncio.create_task(client.sum_squares(2, 2))
+            await waiting(first)
+            left = asyncio.create_task(client.sum_squares(5, 5))
+            stay = [asyncio.create_task(client.sum_squares(n, 1)) for n in range(20)]
+            await waiting(left, *stay)
+            await departed()
+            left.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await left
+            assert not any(call.done() for call in stay)
+        assert await asyncio.gather(first, *stay) == [8, *(n * n + 1 for n in range(20))]
+        assert await client.sum_squares(6, 6) == 72
+    check_only_batch(server, 1 + len(stay))
+
+
+async def test_a_call_expires_in_a_batch_in_flight_and_the_others_do_not(
+    start: Start[Server], tmp_path: Path
+) -> None:
+    server = start(Server(tmp_path))
+    async with AsyncClient(server.target, timeout=2 * APART) as client:
+        assert await client.sum_squares(1, 1) == 2
+        with server.frozen():
+            first = asyncio.create_task(client.sum_squares(2, 2))
+            await waiting(first)
+            early = asyncio.create_task(client.sum_squares(3, 3))
+            await waiting(early)
+            hold_up(APART)
+            late = [asyncio.create_task(client.sum_squares(n, 1)) for n in range(5)]
+            await waiting(early, *late)
+            for expired in (first, early):
+                with pytest.raises(offgil.DeadlineExceeded):
+                    await expired
+            assert not any(call.done() for call in late)
+        assert await asyncio.gather(*late) == [n * n + 1 for n in range(5)]
+    check_only_batch(server, 1 + len(late))
+
+
+def check_only_batch(server: Server, calls: int) -> None:
+    """Waits until one batch is logged, and checks that so many calls went together in it."""
+    (batch,) = wait_for(lambda: server.calls("BatchSumSquares"), "the batch is logged")
+    assert (batch["n"], batch["code"]) == (calls, 0)
 
 
 async def test_a_call_in_a_batch_expires_by_itself(start: Start[Server], tmp_path: Path) -> None:

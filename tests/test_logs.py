@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -11,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from offgil import Client, InvalidArgument, NotFound, OutOfRange
+from offgil import AsyncClient, Client, InvalidArgument, NotFound, OutOfRange
 
 from conftest import Start
 from processes import PATIENCE, App, Server, clean_environment, free_port, server_binary, wait_for
 
 SECRET = 4_611_686_018_427_387_847
+TINY_CALLS, WRONG_CALLS = 5_000, 20
+STAGES = {"queue_us", "decode_us", "compute_us", "encode_us"}
 
 
 def only_call(server: Server, request_id: str) -> dict[str, Any]:
@@ -87,6 +90,65 @@ def test_holds_nothing_of_the_data(start: Start[Server], tmp_path: Path) -> None
     )
     assert str(SECRET) not in server.log
     assert "a secret text" not in server.log
+
+
+def test_says_what_took_the_time_of_a_slow_call_and_nothing_of_its_data(
+    start: Start[Server], tmp_path: Path
+) -> None:
+    server = start(Server(tmp_path, "--slow-call", "1ms"))
+    with Client(server.target, metadata=(("x-request-id", "slow"),)) as client:
+        answer = client.run("process_numbers", numbers=[SECRET] * 8, rounds=1_000_000)
+    line = only_call(server, "slow")
+    assert (line["level"], line["message"]) == ("WARN", "slow call")
+    assert (line["kernel"], line["n"], line["code"]) == ("process_numbers", 8, 0)
+    # Nothing else, so nothing of the call.
+    described = {"timestamp", "level", "message", "target", "request_id"}
+    counted = {"method", "kernel", "n", "code", "micros"}
+    assert line.keys() == described | counted | STAGES
+    assert all(isinstance(line[stage], int) for stage in STAGES)
+    assert 1_000 <= line["compute_us"] <= sum(line[stage] for stage in STAGES) <= line["micros"]
+    for number in (SECRET, *answer.processed_result):
+        assert str(number) not in server.log
+
+
+async def test_accounts_for_the_tiny_calls_that_have_no_line(
+    start: Start[Server], tmp_path: Path
+) -> None:
+    server = await asyncio.to_thread(start, Server(tmp_path))
+    before = len(server.calls())
+    async with AsyncClient(server.target, batching=False) as client:
+        asked = 0
+
+        async def fail(request_id: str) -> None:
+            nonlocal asked
+            asked += 1
+            named = client.with_options(metadata=(("x-request-id", request_id),))
+            with pytest.raises(OutOfRange):
+                await named.sum_squares(2**62, 2**62)
+
+        async def succeed() -> None:
+            nonlocal asked
+            asked += 1
+            assert await client.sum_squares(3, 4) == 25
+
+        calls = [succeed() for _ in range(TINY_CALLS)]
+        for n in range(WRONG_CALLS):
+            calls.insert(n * TINY_CALLS // WRONG_CALLS, fail(f"wrong-{n}"))
+        await asyncio.gather(*calls)
+        # A call ends a moment after its answer, and the next line says how many had none.
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                await fail("after")
+                lines = server.calls()[before:]
+                skipped = sum(line.get("skipped", 0) for line in lines)
+                if len(lines) + skipped == asked:
+                    break
+    print(f"{asked} calls, {len(lines)} lines, {skipped} without one")
+    assert skipped > 0
+    wrong = [line for line in lines if line["request_id"].startswith("wrong-")]
+    assert {line["request_id"] for line in wrong} == {f"wrong-{n}" for n in range(WRONG_CALLS)}
+    assert len(wrong) == WRONG_CALLS
+    assert {line["code"] for line in wrong} == {11}
 
 
 def test_can_be_told_to_log_less(start: Start[Server], tmp_path: Path) -> None:
