@@ -47,6 +47,8 @@ def main() -> None:
     parser.add_argument("--only", type=re.compile, default="", help=f"a pattern of: {names}")
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
     options = parser.parse_args()
+    if options.write and (options.quick or options.only):
+        parser.error("--write needs a whole run, not --quick or --only")
     # So that the processes end with this one at SIGTERM as they do at Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     plan = QUICK if options.quick else FULL

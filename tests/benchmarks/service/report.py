@@ -13,8 +13,8 @@ from benchmarks.service.table import table
 INTRODUCTION = """# Benchmarks of the service
 
 `make bench` has written this page: every figure comes from one run, of about ten minutes. The
-kernels alone stand in the [README](../README.md#how-fast-they-are); why a goal is not reached, in
-[performance.md](performance.md).
+kernels alone stand in the [README](../README.md#how-fast-they-are); more on why a goal is not
+reached, in [performance.md](performance.md).
 
 All that is compared in a table runs on the same machine at the same time: every way has a short
 turn in each round, and another one begins each time. A ratio is that of two figures of one round;
@@ -23,8 +23,9 @@ every way has to give the right answer once, and all answers under load have to 
 and gRPC requests come from `oha` on the same machine, so it takes processor time from all ways
 alike."""
 CROSSOVER = """Which way is the fastest for which size, and from which size on offgil is: for all
-sizes that were measured from there on. Ways that do nothing with the numbers are left out. Where
-the work is short, a call in the process of the app wins."""
+sizes that were measured from there on; between two sizes nothing is known. Ways that do nothing
+with the numbers are left out. In the process of the app there is nothing to be moved: it wins for
+small bodies, and for arrays that are there already at every size."""
 
 
 def markdown(sections: Sequence[Section], folder: str) -> Iterator[str]:
@@ -38,8 +39,8 @@ def markdown(sections: Sequence[Section], folder: str) -> Iterator[str]:
     yield f"Measured on: {machine()}."
     yield "## Goals"
     goals = [goal for section in sections for goal in section.goals]
-    rows = [[x.claim, x.figure, "yes" if x.reached else "**no**"] for x in goals]
-    yield table(["goal", "figure", "reached?"], rows, texts=3)
+    rows = [[x.claim, x.figure, "yes" if x.reached else f"**no**: {x.reason}"] for x in goals]
+    yield table(["goal", "figure: median (min – max)", "reached?"], rows, texts=3)
     for section in sections:
         yield from part(section, folder)
     yield from _crossings(sections)

@@ -10,11 +10,19 @@ from benchmarks.service.series import Series
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """Something that was to be reached, and what came out."""
+    """Something that was to be reached, and what came out.
+
+    Attributes:
+        claim: What was to be reached.
+        figure: What came out.
+        reached: Whether that is enough.
+        reason: What bounds it, for when it is not.
+    """
 
     claim: str
     figure: str
     reached: bool
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

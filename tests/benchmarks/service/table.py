@@ -29,6 +29,12 @@ def number(x: float) -> str:
     return f"{x:,.0f}" if abs(x) >= 100 else f"{x:.3g}"
 
 
+def ratio(ratios: Sequence[float]) -> str:
+    """Returns the median of ratios, with the least and the greatest."""
+    least, most = number(min(ratios)), number(max(ratios))
+    return f"{number(median(ratios))} × ({least} – {most})"
+
+
 def megabytes(count: float) -> str:
     """Returns a number of bytes as megabytes, or as kilobytes if it is small."""
     return f"{number(count / 1e6)} MB" if count >= 1e6 else f"{number(count / 1e3)} kB"

@@ -25,6 +25,10 @@ each way is the size of the array by the time of the whole call. Memory is the p
 over what the process had before the array was made, by the size of the array, which the array
 itself and the results are part of."""
 
+ONE_LOOP = "one event loop under the GIL moves both directions and copies each byte six times"
+UNDER_WAY = """the array and its result are 2 ×; what is under way and what gRPC keeps are some 8 MB
+more for any size""".replace("\n", " ")
+
 
 def measure(plan: Plan, folder: Path) -> Section:
     """Measures it."""
@@ -71,10 +75,12 @@ def _row(count: int, way: str, series: Series, peaks: dict[str, float] | None) -
 
 def _goals(count: int, way: str, series: Series, peaks: dict[str, float]) -> list[Goal]:
     what = f"array of {series.title} there and back" + (f" ({way})" if way != UNIX else "")
-    rate = _rate(count, series, way)
+    rates = [count * BYTES / milliseconds / 1e6 for milliseconds in series.figures[way]]
+    rate = median(rates)
+    spread = f"{number(rate)} GB/s ({number(min(rates))} – {number(max(rates))})"
     figure = " and ".join(f"{number(peaks[side])} ×" for side in ("client", "server"))
     most = max(peaks.values())
     return [
-        Goal(f"{what}: ≥ 1 GB/s each way", f"{number(rate)} GB/s", rate >= 1),
-        Goal(f"{what}: client and server ≤ 2.5 × its memory", figure, most <= 2.5),
+        Goal(f"{what}: ≥ 1 GB/s each way", spread, rate >= 1, ONE_LOOP),
+        Goal(f"{what}: client and server ≤ 2.5 × its memory", figure, most <= 2.5, UNDER_WAY),
     ]

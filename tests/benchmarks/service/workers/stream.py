@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
+import numpy as np
 from offgil import AsyncClient
+from offgil._proto.offgil.v1.compute_pb2 import ProcessNumbersRequest
 from offgil.sidecar import Sidecar
 
 from benchmarks.service import memory
@@ -26,8 +28,8 @@ async def main(total: int, unary: int) -> dict[str, float]:
     """Sends so many bytes as a stream, and so many in unary calls.
 
     Returns:
-        Bytes per second of both; and in bytes, the memory of the client before it began, and the
-        peaks of both sides.
+        Bytes per second of both, and of arrays that the client sends in pieces; and in bytes, the
+        memory of the client before it began, and the peaks of both sides.
     """
     with Sidecar() as sidecar:
         async with AsyncClient(sidecar.target) as client:
@@ -41,7 +43,11 @@ async def main(total: int, unary: int) -> dict[str, float]:
             figures = {"stream": await _stream(client, chunk, total), "before": float(before)}
             figures |= {name: float(memory.peak(pid)) for name, pid in pids.items()}
             if unary:
-                figures["unary"] = await _unary(client, unary)
+                array = draw(UNARY_COUNT)
+                figures["unary"] = await _rate(lambda: _unary(client, array), unary)
+                figures["arrays"] = await _rate(
+                    lambda: client.process_numbers(array, ROUNDS), unary
+                )
             return figures
 
 
@@ -64,15 +70,21 @@ async def _stream(client: AsyncClient, chunk: Any, total: int) -> float:
     return received / seconds
 
 
-async def _unary(client: AsyncClient, total: int) -> float:
-    array = draw(UNARY_COUNT)
-    await client.process_numbers(array, ROUNDS)
-    calls: int = max(total // array.nbytes, 1)
+async def _unary(client: AsyncClient, array: Any) -> Any:
+    request = ProcessNumbersRequest(packed_numbers=array.tobytes(), rounds=ROUNDS)
+    response = await client.stub.ProcessNumbers(request)
+    return np.frombuffer(response.packed_results, dtype="<i8")
+
+
+async def _rate(call: Callable[[], Awaitable[Any]], total: int) -> float:
+    results = await call()
+    assert results.size == UNARY_COUNT
+    calls: int = max(total // results.nbytes, 1)
     began = time.perf_counter()
     for _ in range(calls):
-        await client.process_numbers(array, ROUNDS)
+        await call()
     seconds = time.perf_counter() - began
-    return float(calls * array.nbytes) / seconds
+    return float(calls * results.nbytes) / seconds
 
 
 if __name__ == "__main__":
