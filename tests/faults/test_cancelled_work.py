@@ -98,7 +98,9 @@ async def test_the_cores_are_idle_soon_after_the_caller_has_left(server: Target)
             # So short that its end comes as soon as the promise: there is nothing to catch.
             assert caught > 0 or takes < IDLE_WITHIN
     await asyncio.to_thread(wait_for, server.is_idle, "nothing is left")
-    assert stops(server, IDLE_WITHIN) >= 0.99 * stops(server)
+    # Some more than at p99: so few are measured that two delays of the machine would be too many.
+    assert stops(server, IDLE_WITHIN) >= 0.95 * stops(server)
+    assert stops(server, IDLE_WITHIN + ALLOWANCE) == stops(server)
 
 
 def stops(server: Target, within: float | None = None) -> float:

@@ -129,7 +129,6 @@ def test_half_messages_until_the_budget_is_full(
             assert newcomer.sum_squares(3, 4) == 25
         wait_for(lambda: server.budget() == 0, "the uploads are given up")
         process_large(server)
-        assert given_up(server) > 0
 
 
 def test_announcements_do_not_take_the_whole_budget(

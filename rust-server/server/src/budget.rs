@@ -116,6 +116,11 @@ impl Budget {
 
     fn refuse(&self, bytes: usize) -> Error {
         self.0.refused.store(self.now(), Ordering::Relaxed);
+        self.refusal(bytes)
+    }
+
+    /// Returns the error of a call that cannot have so many bytes now.
+    pub fn refusal(&self, bytes: usize) -> Error {
         Error::OutOfMemory {
             bytes,
             limit: self.0.limit,

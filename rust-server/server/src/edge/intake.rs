@@ -158,7 +158,12 @@ impl<B> Intake<B> {
             };
             if began.elapsed() >= period {
                 if self.stall.arrived < PROGRESS {
-                    return Poll::Ready(Error::UploadStalled { period });
+                    // One that had a longer time if there were memory is to come back.
+                    return Poll::Ready(if period < self.limits.upload_timeout {
+                        budget.refusal(self.held.bytes + self.scanner.remaining)
+                    } else {
+                        Error::UploadStalled { period }
+                    });
                 }
                 self.stall = Stall::default();
                 continue;
@@ -497,6 +502,7 @@ mod tests {
             }
         });
         let frame = waited.await.expect("within seconds").expect("a frame");
-        assert!(frame.is_err());
+        let error = frame.expect_err("given up").to_string();
+        assert!(error.contains("overloaded"), "it is to come back: {error}");
     }
 }
