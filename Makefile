@@ -121,6 +121,9 @@ check-rust:
 	@if (cd rust-server && cargo tree --locked --package offgil-kernels --edges normal --prefix none) | \
 		grep -E '^(tokio|tonic|prost|hyper|http)'; then echo "not for kernels"; exit 1; fi
 	$(CARGO) clippy --workspace --all-targets --locked --quiet -- -D warnings
+	@# With what the workspace has in common with them.
+	cd rust-server && CARGO_TARGET_DIR=$(CURDIR)/rust-server/target \
+		cargo clippy --manifest-path $(FUZZ)/Cargo.toml --all-targets --locked --quiet -- -D warnings
 	cd rust-server && RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked --quiet
 
 check-deny: $(TOOLS)/bin/cargo-deny

@@ -29,7 +29,7 @@ MIB = 1024 * 1024
 # is answered on the spot keeps the promise of five times; a job of a pool wakes a second thread,
 # which has been seen to be five times as well, a bit below and a bit above.
 MOST_TIMES_IDLE = {"SumSquares": 5, "Invoke": 10}
-PAIRS = 5
+PAIRS = 3
 SECONDS_OF_A_SERIES = 1.5
 # A long job beside another one, against the same one alone, just before and just after: the median
 # of so many.
