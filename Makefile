@@ -20,7 +20,7 @@ NATIVE_TARGET := $(CURDIR)/rust-server/target/benchmarks
 FUZZ := $(CURDIR)/rust-server/fuzz
 FUZZ_TARGETS := $(sort $(basename $(notdir $(wildcard $(FUZZ)/fuzz_targets/*.rs))))
 FUZZ_SECONDS ?= 600
-PYTHON_SOURCES := python-client tests
+PYTHON_SOURCES := python-client python-client/audit-locks tests
 
 export OFFGIL_SERVER_BIN = $(SERVER)
 export BENCH_OHA = $(TOOLS)/bin/oha
@@ -171,7 +171,7 @@ dist: $(VENV)/.ready ## Build both wheels and the source distribution into dist/
 	cd rust-server && $(BIN)/maturin build --quiet --release --locked --out $(CURDIR)/dist
 	cd python-client && $(BIN)/python -m build --no-isolation --outdir $(CURDIR)/dist .
 
-test-faults: setup ## Overload, attack, kill and starve servers, in about 5 minutes
+test-faults: setup ## Overload, attack, kill and starve servers, in about 6 minutes
 	cd tests && $(BIN)/pytest -q faults
 
 soak: setup ## Mixed load with faults for SOAK_MINUTES (30); reports failures by kind and memory

@@ -221,7 +221,7 @@ impl Drop for Turn {
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
-        // First the time: a job that sees the flag finds it.
+        // First the time, so that a job that has seen the flag can tell it.
         self.0.since.get_or_init(Instant::now);
         self.0.flag.store(true, Ordering::Release);
     }

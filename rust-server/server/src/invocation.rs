@@ -194,36 +194,6 @@ impl Invoker {
         self.execute(call, spec.name, cost, job).await
     }
 
-    /// Runs a job as [`execute`](Self::execute) does, one that computes rather than reads or writes.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`execute`](Self::execute).
-    pub async fn compute<T: Send + 'static>(
-        &self,
-        call: &Call,
-        kernel: &'static str,
-        cost: Duration,
-        job: impl FnOnce(&Context) -> Result<T, JobError> + Send + 'static,
-    ) -> Result<T, Error> {
-        self.execute(call, kernel, cost, timed(call, job)).await
-    }
-
-    /// Runs a job as [`execute_own`](Self::execute_own) does, one that computes rather than reads or writes.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`execute`](Self::execute).
-    pub async fn compute_own<T: Send + 'static>(
-        &self,
-        call: &Call,
-        kernel: &'static str,
-        cost: Duration,
-        job: impl FnOnce(&Context) -> Result<T, JobError> + Send + 'static,
-    ) -> Result<T, Error> {
-        self.execute_own(call, kernel, cost, timed(call, job)).await
-    }
-
     /// Does work of the server's own, such as reading. What is done faster than handed over to another thread is
     /// done on the spot, and needs no permit since it never waits.
     ///
@@ -334,8 +304,9 @@ fn check_at_most(
     })
 }
 
-/// Returns a job that tells the call how long it waited from now on, and how long it took.
-fn timed<T>(
+/// Returns a job, one that computes rather than reads or writes, that tells the call how long it waited from now on and
+/// how long it took.
+pub fn timed<T>(
     call: &Call,
     job: impl FnOnce(&Context) -> Result<T, JobError> + Send + 'static,
 ) -> impl FnOnce(&Context) -> Result<T, JobError> + Send + 'static {

@@ -11,7 +11,7 @@ use offgil_kernels::{
 use crate::{
     call::Call,
     error::Error,
-    invocation::{Invoker, JobError},
+    invocation::{Invoker, JobError, timed},
     proto::{ProcessNumbersRequest, ProcessNumbersResponse},
 };
 
@@ -35,7 +35,9 @@ pub(super) async fn answer(
             call.note_count(count);
             let job = move |context: &Context| process_packed(packed, rounds, context);
             call.holding().take_for_results(packed_len).await?;
-            let packed_results = invoker.compute(call, name, cost(count), job).await?;
+            let packed_results = invoker
+                .execute(call, name, cost(count), timed(call, job))
+                .await?;
             Ok(ProcessNumbersResponse {
                 results: vec![],
                 packed_results: Some(packed_results),
@@ -48,7 +50,9 @@ pub(super) async fn answer(
             call.holding().take_for_results(count * WIDTH).await?;
             let job = move |context: &Context| Ok(process(numbers, rounds, context)?);
             Ok(ProcessNumbersResponse {
-                results: invoker.compute(call, name, cost(count), job).await?,
+                results: invoker
+                    .execute(call, name, cost(count), timed(call, job))
+                    .await?,
                 packed_results: None,
             })
         }

@@ -12,7 +12,7 @@ use super::process_numbers::{WIDTH, cost, process_packed};
 use crate::{
     call::Call,
     error::Error,
-    invocation::Invoker,
+    invocation::{Invoker, timed},
     proto::{
         ProcessNumbersStreamEnd, ProcessNumbersStreamRequest, ProcessNumbersStreamResponse,
         process_numbers_stream_request::Message as Received,
@@ -93,7 +93,10 @@ impl Dataset {
         part.holding().take_for_results(chunk.len()).await?;
         let job = move |context: &Context| process_packed(chunk, rounds, context);
         let name = ProcessNumbers.spec().name;
-        let results = self.invoker.compute(part, name, cost(count), job).await?;
+        let results = self
+            .invoker
+            .execute(part, name, cost(count), timed(part, job))
+            .await?;
         self.count += count as u64;
         self.call.note_count(count);
         Ok(results)

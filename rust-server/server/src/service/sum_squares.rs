@@ -10,7 +10,7 @@ use offgil_kernels::{
 use crate::{
     call::Call,
     error::{Error, GivenUp},
-    invocation::Invoker,
+    invocation::{Invoker, timed},
     proto::{
         BatchSumSquaresRequest, BatchSumSquaresResponse, CallError, SumSquaresOutcome,
         SumSquaresRequest, SumSquaresResponse, sum_squares_outcome::Outcome,
@@ -34,7 +34,9 @@ pub(super) async fn answer(
     call.note_count(2);
     let job = move |_: &Context| Ok(exact_sum(a, b)?);
     let cost = TIME_PER_PAIR;
-    let sum_of_squares = invoker.compute_own(call, name, cost, job).await?;
+    let sum_of_squares = invoker
+        .execute_own(call, name, cost, timed(call, job))
+        .await?;
     Ok(SumSquaresResponse { sum_of_squares })
 }
 
@@ -62,7 +64,9 @@ pub(super) async fn answer_batch(
     };
     let bytes = count * size_of::<SumSquaresOutcome>();
     call.holding().take_for_results(bytes).await?;
-    let outcomes = invoker.compute_own(call, name, cost, job).await?;
+    let outcomes = invoker
+        .execute_own(call, name, cost, timed(call, job))
+        .await?;
     Ok(BatchSumSquaresResponse { outcomes })
 }
 

@@ -66,7 +66,7 @@ fn by_rows_and_columns(
     let mut other = room(cx, x.len())?;
     transpose(cx, &x, &mut other, columns, &|column, row| {
         of_columns.process(row);
-        // The first column and the first of each are not rotated.
+        // The first is not rotated.
         for (k, number) in row.iter_mut().enumerate().skip(1) {
             *number *= roots.root(column * k);
         }
