@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -32,6 +30,7 @@ from offgil import (
 from admin import AdminServer, read_to_end
 from conftest import Start
 from processes import PATIENCE, App, Process, clean_environment, wait_for
+from promtool import needs_promtool, run_promtool
 
 COUNTERS = {
     "offgil_calls": {"method", "kernel", "code"},
@@ -78,9 +77,6 @@ MAX_P99_SECONDS = 0.05
 OF_THE_APP = "/readyz of the app"
 # How often everybody is asked while bulk work is refused.
 REFUSALS = 20
-promtool = pytest.mark.skipif(
-    shutil.which("promtool") is None, reason="promtool is missing: apt-get install prometheus"
-)
 
 
 @pytest.fixture
@@ -240,30 +236,22 @@ def test_the_budget_returns_to_zero_after_calls_of_every_ending(server: AdminSer
     server.wait_for_value("offgil_connections", 0)
 
 
-@promtool
+@needs_promtool
 def test_promtool_finds_no_fault_with_the_metrics(server: AdminServer) -> None:
     with Client(server.target) as client:
         client.sum_squares(3, 4)
     refuse(server)
     server.wait_for_value("offgil_refusals_total", 1)
-    check_with_promtool(server.ask("/metrics").text)
+    assert run_promtool("check", "metrics", given=server.ask("/metrics").text) == ""
 
 
-@promtool
+@needs_promtool
 def test_promtool_finds_no_fault_with_the_metrics_of_an_app(app: App) -> None:
     for path, status in (("/sum-squares-rust?a=3&b=4", 200), ("/nowhere", 404)):
         assert app.answers(path, status)
     text = app.get("/metrics").text
     assert "offgil_http_requests_total" in text
-    check_with_promtool(text)
-
-
-def check_with_promtool(text: str) -> None:
-    """Checks the names, types and help of metrics."""
-    checked = subprocess.run(
-        ["promtool", "check", "metrics"], input=text, capture_output=True, text=True
-    )
-    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+    assert run_promtool("check", "metrics", given=text) == ""
 
 
 # === Liveness and readiness ===

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import offgil
@@ -25,6 +27,16 @@ async def waiting(*calls: asyncio.Task[int]) -> None:
     assert not any(call.done() for call in calls)
 
 
+@asynccontextmanager
+async def behind_a_call(server: Server, client: AsyncClient) -> AsyncIterator[asyncio.Task[int]]:
+    """Lets a server stand still with a call in flight, behind which others gather."""
+    assert await client.sum_squares(1, 1) == 2
+    with server.frozen():
+        first = asyncio.create_task(client.sum_squares(2, 2))
+        await waiting(first)
+        yield first
+
+
 async def departed() -> None:
     """Waits until what has gathered behind a call without an answer is in flight itself."""
     await asyncio.sleep(2 * STALLED)
@@ -40,10 +52,7 @@ async def test_calls_in_one_batch_do_not_touch_each_other(
 ) -> None:
     server = start(Server(tmp_path))
     async with AsyncClient(server.target) as client:
-        assert await client.sum_squares(1, 1) == 2
-        with server.frozen():
-            first = asyncio.create_task(client.sum_squares(2, 2))
-            await waiting(first)
+        async with behind_a_call(server, client) as first:
             good = [asyncio.create_task(client.sum_squares(n, 1)) for n in range(20)]
             overflow = asyncio.create_task(client.sum_squares(2**62, 2**62))
             left = asyncio.create_task(client.sum_squares(5, 5))
@@ -63,10 +72,7 @@ async def test_a_caller_that_leaves_a_batch_in_flight_takes_no_other_with_it(
 ) -> None:
     server = start(Server(tmp_path))
     async with AsyncClient(server.target) as client:
-        assert await client.sum_squares(1, 1) == 2
-        with server.frozen():
-            first = asyncio.create_task(client.sum_squares(2, 2))
-            await waiting(first)
+        async with behind_a_call(server, client) as first:
             left = asyncio.create_task(client.sum_squares(5, 5))
             stay = [asyncio.create_task(client.sum_squares(n, 1)) for n in range(20)]
             await waiting(left, *stay)
@@ -85,10 +91,7 @@ async def test_a_call_expires_in_a_batch_in_flight_and_the_others_do_not(
 ) -> None:
     server = start(Server(tmp_path))
     async with AsyncClient(server.target, timeout=2 * APART) as client:
-        assert await client.sum_squares(1, 1) == 2
-        with server.frozen():
-            first = asyncio.create_task(client.sum_squares(2, 2))
-            await waiting(first)
+        async with behind_a_call(server, client) as first:
             early = asyncio.create_task(client.sum_squares(3, 3))
             await waiting(early)
             hold_up(APART)
@@ -111,10 +114,7 @@ def check_only_batch(server: Server, calls: int) -> None:
 async def test_a_call_in_a_batch_expires_by_itself(start: Start[Server], tmp_path: Path) -> None:
     server = start(Server(tmp_path))
     async with AsyncClient(server.target, timeout=30) as client:
-        assert await client.sum_squares(1, 1) == 2
-        with server.frozen():
-            first = asyncio.create_task(client.sum_squares(2, 2))
-            await waiting(first)
+        async with behind_a_call(server, client) as first:
             hasty = asyncio.create_task(asyncio.wait_for(client.sum_squares(3, 3), 0.2))
             patient = asyncio.create_task(client.sum_squares(4, 4))
             with pytest.raises(TimeoutError):

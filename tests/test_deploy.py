@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from admin import AdminServer
 from processes import ROOT, App
+from promtool import needs_promtool, run_promtool
 
 DEPLOY = ROOT / "deploy"
 ALERTS = DEPLOY / "prometheus/alerts.yml"
@@ -29,9 +28,6 @@ SELECTOR = re.compile(r"\b((?:offgil|process)_[a-z_]+)\{([^}]*)\}")
 LABEL = re.compile(r"([a-z_]+)\s*[=!]~?\"")
 # What Prometheus adds to each sample.
 TARGET_LABELS = {"instance", "job"}
-promtool = pytest.mark.skipif(
-    shutil.which("promtool") is None, reason="promtool is missing: apt-get install prometheus"
-)
 
 
 def alerts() -> list[dict[str, Any]]:
@@ -106,20 +102,20 @@ def test_every_alert_says_how_bad_it_is_since_when_and_what_to_do() -> None:
         assert annotations["description"].endswith(".")
 
 
-@promtool
+@needs_promtool
 def test_promtool_accepts_the_rules_and_the_scrape_configuration() -> None:
     run_promtool("check", "rules", "--lint=all", "--lint-fatal", str(ALERTS))
     run_promtool("check", "config", str(SCRAPES))
 
 
-@promtool
+@needs_promtool
 def test_every_alert_fires_when_it_should_and_none_when_all_is_well() -> None:
     run_promtool("test", "rules", str(ALERT_TESTS))
     tested = ALERT_TESTS.read_text()
     assert [rule["alert"] for rule in alerts() if f'"{rule["alert"]}"' not in tested] == []
 
 
-@promtool
+@needs_promtool
 def test_every_expression_of_the_dashboard_is_one(tmp_path: Path) -> None:
     rules = []
     for index, expression in enumerate(dashboard_expressions()):
@@ -165,8 +161,3 @@ def test_prometheus_finds_what_compose_deploys() -> None:
     (apps,) = by_name["offgil-app"]["static_configs"]
     (target,) = apps["targets"]
     assert target.partition(":")[0] in services
-
-
-def run_promtool(*arguments: str) -> None:
-    ran = subprocess.run(["promtool", *arguments], capture_output=True, text=True, timeout=60)
-    assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
+import ssl
 import struct
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -83,6 +84,17 @@ def data(stream: int, payload: bytes, *, flags: int = 0, size: int = 16_384) -> 
         frame(DATA, flags if index == last else 0, stream, piece)
         for index, piece in enumerate(pieces)
     )
+
+
+def client_hello() -> bytes:
+    """Returns the first bytes of a TLS client."""
+    sent = ssl.MemoryBIO()
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["h2"])
+    connection = context.wrap_bio(ssl.MemoryBIO(), sent, server_hostname="localhost")
+    with suppress(ssl.SSLWantReadError):
+        connection.do_handshake()
+    return sent.read()
 
 
 class Peer:

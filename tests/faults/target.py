@@ -9,6 +9,7 @@ import httpx
 import psutil
 
 from admin import AdminServer
+from certificates import Authority, SecureServer
 from processes import PATIENCE
 
 MEGABYTE = 1e6
@@ -54,3 +55,17 @@ class Target(AdminServer):
     def stop(self) -> None:
         self._operator.close()
         super().stop()
+
+
+class SecureTarget(Target, SecureServer):
+    """A target whose TCP port takes TLS; the honest caller beside an attack uses its socket."""
+
+    def __init__(self, folder: Path, authority: Authority, *flags: str) -> None:
+        """Describes a server with a certificate of its own."""
+        identity = authority.issue("server")
+        tls = ["--tls-cert", str(identity.cert), "--tls-key", str(identity.key)]
+        super().__init__(folder, *tls, *flags)
+
+    @property
+    def target(self) -> str:
+        return self.unix_target

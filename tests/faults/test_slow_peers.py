@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -16,7 +15,7 @@ import offgil
 import pytest
 from offgil._proto.offgil.v1 import compute_pb2
 
-from certificates import Authority, SecureServer
+from certificates import Authority
 from conftest import Start
 from processes import PATIENCE, wait_for
 
@@ -31,12 +30,13 @@ from .raw_http2 import (
     SETTINGS,
     Peer,
     call,
+    client_hello,
     data,
     frame,
     message_head,
     settings,
 )
-from .target import MEGABYTE, Target
+from .target import MEGABYTE, SecureTarget, Target
 
 INVOKE_JSON = "offgil.v1.ComputeService/InvokeJson"
 SUM_SQUARES = "offgil.v1.ComputeService/SumSquares"
@@ -48,20 +48,6 @@ AT_ONCE = 5.0
 PAUSE = 0.01
 # The server gives a preface ten seconds.
 PREFACE_PATIENCE = 20.0
-
-
-class SecureTarget(Target, SecureServer):
-    """A target whose TCP port takes TLS; the honest caller beside an attack uses its socket."""
-
-    def __init__(self, folder: Path, authority: Authority, *flags: str) -> None:
-        """Describes a server with a certificate of its own."""
-        identity = authority.issue("server")
-        tls = ["--tls-cert", str(identity.cert), "--tls-key", str(identity.key)]
-        super().__init__(folder, *tls, *flags)
-
-    @property
-    def target(self) -> str:
-        return self.unix_target
 
 
 def call_as_newcomer(
@@ -128,17 +114,6 @@ def test_large_answers_that_are_not_read(
         end = time.monotonic() + DURATION
         while time.monotonic() < end:
             call_as_newcomer(server)
-
-
-def client_hello() -> bytes:
-    """Returns the first bytes of a TLS client."""
-    sent = ssl.MemoryBIO()
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(["h2"])
-    connection = context.wrap_bio(ssl.MemoryBIO(), sent, server_hostname="localhost")
-    with suppress(ssl.SSLWantReadError):
-        connection.do_handshake()
-    return sent.read()
 
 
 def wait_until_left(

@@ -27,13 +27,13 @@ from .raw_http2 import (
     PREFACE,
     Peer,
     call,
+    client_hello,
     data,
     frame,
     message_head,
     settings,
 )
-from .target import Target
-from .test_slow_peers import SecureTarget, client_hello
+from .target import SecureTarget, Target
 
 SUM_SQUARES = "offgil.v1.ComputeService/SumSquares"
 # In a GOAWAY frame: there may be more calls, for now.

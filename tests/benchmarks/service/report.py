@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.service import crossover
 from benchmarks.service.machine import machine
-from benchmarks.service.section import Section
+from benchmarks.service.section import Goal, Section
 from benchmarks.service.table import table
 
 INTRODUCTION = """# Benchmarks of the service
@@ -39,7 +39,7 @@ def markdown(sections: Sequence[Section], folder: str) -> Iterator[str]:
     yield f"Measured on: {machine()}."
     yield "## Goals"
     goals = [goal for section in sections for goal in section.goals]
-    rows = [[x.claim, x.figure, "yes" if x.reached else f"**no**: {x.reason}"] for x in goals]
+    rows = [[x.claim, x.figure, _verdict(x)] for x in goals]
     yield table(["goal", "figure: median (min – max)", "reached?"], rows, texts=3)
     for section in sections:
         yield from part(section, folder)
@@ -63,6 +63,11 @@ def write(sections: Sequence[Section], page: Path) -> None:
         for name, plot in section.plots.items():
             (folder / f"{name}.svg").write_text(plot)
     page.write_text("\n\n".join(markdown(sections, folder.name)) + "\n")
+
+
+def _verdict(goal: Goal) -> str:
+    # In one line, as a cell of a table is.
+    return "yes" if goal.reached else f"**no**: {' '.join(goal.reason.split())}"
 
 
 def _crossings(sections: Sequence[Section]) -> Iterator[str]:

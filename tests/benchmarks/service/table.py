@@ -29,10 +29,10 @@ def number(x: float) -> str:
     return f"{x:,.0f}" if abs(x) >= 100 else f"{x:.3g}"
 
 
-def ratio(ratios: Sequence[float]) -> str:
-    """Returns the median of ratios, with the least and the greatest."""
-    least, most = number(min(ratios)), number(max(ratios))
-    return f"{number(median(ratios))} × ({least} – {most})"
+def spread(figures: Sequence[float], unit: str = "×") -> str:
+    """Returns the median of figures, by default of ratios, with the least and the greatest."""
+    least, most = number(min(figures)), number(max(figures))
+    return f"{number(median(figures))} {unit} ({least} – {most})"
 
 
 def megabytes(count: float) -> str:

@@ -11,7 +11,7 @@ from benchmarks.service.plan import Plan
 from benchmarks.service.scenarios.posts import plot
 from benchmarks.service.section import Curve, Goal, Section
 from benchmarks.service.series import Series, progress
-from benchmarks.service.table import NOTHING, comparison, megabytes, number, table
+from benchmarks.service.table import NOTHING, comparison, megabytes, number, spread, table
 
 BYTES = 8
 # The arrays that the goals are about, in bytes.
@@ -27,7 +27,7 @@ itself and the results are part of."""
 
 ONE_LOOP = "one event loop under the GIL moves both directions and copies each byte six times"
 UNDER_WAY = """the array and its result are 2 ×; what is under way and what gRPC keeps are some 8 MB
-more for any size""".replace("\n", " ")
+more for any size"""
 
 
 def measure(plan: Plan, folder: Path) -> Section:
@@ -61,8 +61,8 @@ def _times(plan: Plan, folder: Path, count: int) -> Series:
     return Series(megabytes(count * BYTES), "ms", milliseconds, notes, base)
 
 
-def _rate(count: int, series: Series, way: str) -> float:
-    return count * BYTES / median(series.figures[way]) / 1e6
+def _rates(count: int, series: Series, way: str) -> list[float]:
+    return [count * BYTES / milliseconds / 1e6 for milliseconds in series.figures[way]]
 
 
 def _row(count: int, way: str, series: Series, peaks: dict[str, float] | None) -> list[str]:
@@ -70,17 +70,15 @@ def _row(count: int, way: str, series: Series, peaks: dict[str, float] | None) -
     if peaks is None:
         return [title, REFUSED, NOTHING, NOTHING]
     multiples = [f"{number(peaks[side])} ×" for side in ("client", "server")]
-    return [title, number(_rate(count, series, way)), *multiples]
+    return [title, number(median(_rates(count, series, way))), *multiples]
 
 
 def _goals(count: int, way: str, series: Series, peaks: dict[str, float]) -> list[Goal]:
     what = f"array of {series.title} there and back" + (f" ({way})" if way != UNIX else "")
-    rates = [count * BYTES / milliseconds / 1e6 for milliseconds in series.figures[way]]
-    rate = median(rates)
-    spread = f"{number(rate)} GB/s ({number(min(rates))} – {number(max(rates))})"
+    rates = _rates(count, series, way)
     figure = " and ".join(f"{number(peaks[side])} ×" for side in ("client", "server"))
     most = max(peaks.values())
     return [
-        Goal(f"{what}: ≥ 1 GB/s each way", spread, rate >= 1, ONE_LOOP),
+        Goal(f"{what}: ≥ 1 GB/s each way", spread(rates, "GB/s"), median(rates) >= 1, ONE_LOOP),
         Goal(f"{what}: client and server ≤ 2.5 × its memory", figure, most <= 2.5, UNDER_WAY),
     ]

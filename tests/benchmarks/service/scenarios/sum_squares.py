@@ -13,7 +13,7 @@ from benchmarks.service.plan import Plan
 from benchmarks.service.section import Goal, Section
 from benchmarks.service.series import OFFGIL, Series, in_turns
 from benchmarks.service.services import Offgil, Peer, running
-from benchmarks.service.table import comparison, number, ratio
+from benchmarks.service.table import comparison, spread
 from processes import Server, WebApp
 
 PYO3 = "PyO3 in process"
@@ -29,7 +29,7 @@ Starlette, without validation by FastAPI; so there is *a route of FastAPI* as we
 one's own gets from `create_router()`, and the same function of PyO3 behind *a route of Starlette*.
 With one connection the figure is the median time of a request, with more the rate of all."""
 ALONE = """a call takes that long in gRPC's C core under asyncio; one that does nothing
-(`Health/Check`) too""".replace("\n", " ")
+(`Health/Check`) too"""
 CROWD = "the bound is HTTP in the process of the app, which both have"
 ROUTES = {OFFGIL: "sum-squares-rust", OFFGIL_ROUTE: "sum-squares-rust"}
 EXPECTED = {"a": 5, "b": 10, "sum_of_squares": 125}
@@ -89,12 +89,11 @@ def _rate(request: load.Request, plan: Plan, connections: int) -> Callable[[], f
 def _rate_goal(series: Series) -> Goal:
     ratios = series.ratios(OFFGIL, PYO3)
     claim = f"`sum-squares`, {series.title}: ≥ 1.0 × the rate of {PYO3}"
-    return Goal(claim, ratio(ratios), median(ratios) >= 1, CROWD)
+    return Goal(claim, spread(ratios), median(ratios) >= 1, CROWD)
 
 
 def _time_goal(series: Series) -> Goal:
     pairs = zip(series.figures[OFFGIL], series.figures[PYO3], strict=True)
     added = [mine - other for mine, other in pairs]
     claim = f"`sum-squares`, {series.title}: ≤ 0.25 ms more than {PYO3}"
-    figure = f"{number(median(added))} ms ({number(min(added))} – {number(max(added))})"
-    return Goal(claim, figure, median(added) <= 0.25, ALONE)
+    return Goal(claim, spread(added, "ms"), median(added) <= 0.25, ALONE)

@@ -15,7 +15,7 @@ from benchmarks.service.plan import Plan
 from benchmarks.service.section import Goal, Section
 from benchmarks.service.series import OFFGIL, Series, in_turns
 from benchmarks.service.services import Echo, running
-from benchmarks.service.table import comparison, ratio
+from benchmarks.service.table import comparison, spread
 from processes import Server, clean_environment
 
 ECHO = "bare tonic"
@@ -25,7 +25,7 @@ METHOD = "/offgil.v1.ComputeService/SumSquares"
 STREAMS = (1, 64)
 EXPECTED = 125
 MORE = """request ids, deadlines, the budget, metrics, trailers with the cost and the guard against
-panics, which bare tonic has not""".replace("\n", " ")
+panics, which bare tonic has not"""
 TITLE = "Tiny calls over gRPC"
 TEXT = """`SumSquares` over TCP, calls per second. *Bare tonic* is a server of twenty lines with
 tonic's own defaults. Of tiny calls offgil logs the first thousand of each second."""
@@ -79,4 +79,4 @@ def _turn(request: load.Request, plan: Plan, streams: int) -> Callable[[], float
 def _goal(series: Series) -> Goal:
     ratios = series.ratios(OFFGIL, ECHO)
     claim = f"tiny gRPC calls, {series.title}: ≥ 0.95 × the rate of {ECHO}"
-    return Goal(claim, ratio(ratios), median(ratios) >= 0.95, MORE)
+    return Goal(claim, spread(ratios), median(ratios) >= 0.95, MORE)
